@@ -1,0 +1,8 @@
+# Warnings for our own targets, and the flags that make floating point the same in every build type.
+add_library(moesim_flags INTERFACE)
+target_compile_options(moesim_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-psabi
+  # Contracting a*b+c would round differently between optimisation levels: results must not depend on the build.
+  -ffp-contract=off)
+if(MOESIM_WERROR)
+  target_compile_options(moesim_flags INTERFACE -Werror)
+endif()

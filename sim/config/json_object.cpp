@@ -1,0 +1,135 @@
+#include "config/json_object.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.hpp"
+
+namespace moesim {
+namespace {
+
+// Levenshtein distance; rows of one table at a time.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+        }
+    }
+    return row.back();
+}
+
+// " ; did you mean ...?" for the nearest name within a third of the word's length, else nothing.
+std::string suggestion(std::string_view word, std::initializer_list<std::string_view> names) {
+    if (word.size() > 64) return {};
+    const auto* nearest = std::min_element(names.begin(), names.end(), [&](auto a, auto b) {
+        return edit_distance(word, a) < edit_distance(word, b);
+    });
+    if (nearest == names.end() || edit_distance(word, *nearest) > std::max<std::size_t>(2, word.size() / 3)) return {};
+    return fmt::format("; did you mean \"{}\"?", *nearest);
+}
+
+std::string describe(const nlohmann::json* json) {
+    if (json == nullptr) return "nothing";
+    if (json->is_array()) return "an array";
+    if (json->is_object()) return "an object";
+    std::string text = json->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    if (text.size() > 80) text = text.substr(0, 77) + "...";
+    return text;
+}
+
+}  // namespace
+
+void JsonValue::fail_with(const std::string& found, const std::string& expected) const {
+    throw InputError(fmt::format("{}: {}: found {}, expected {}", file, path, found, expected));
+}
+
+void JsonValue::fail(const std::string& expected) const { fail_with(describe(json), expected); }
+
+std::int64_t JsonValue::integer(std::int64_t low, std::int64_t high) const {
+    const std::string expected = fmt::format("an integer from {} to {}", low, high);
+    if (!present() || !json->is_number_integer()) fail(expected);
+    // An unsigned number above the signed range would wrap; it is out of any range asked for here.
+    if (json->is_number_unsigned() && json->get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) fail(expected);
+    const auto v = json->get<std::int64_t>();
+    if (v < low || v > high) fail(expected);
+    return v;
+}
+
+double JsonValue::number(double low, double high) const {
+    const std::string expected = fmt::format("a number from {} to {}", low, high);
+    if (!present() || !json->is_number()) fail(expected);
+    const auto v = json->get<double>();
+    if (!(v >= low && v <= high)) fail(expected);
+    return v;
+}
+
+bool JsonValue::boolean() const {
+    if (!present() || !json->is_boolean()) fail("true or false");
+    return json->get<bool>();
+}
+
+std::string JsonValue::text() const {
+    if (!present() || !json->is_string() || json->get_ref<const std::string&>().empty()) fail("a text");
+    return json->get<std::string>();
+}
+
+double JsonValue::quantity(Dimension dimension, double low, double high) const {
+    const std::string expected = fmt::format("{} from {} to {}, such as \"{}\"", noun_of(dimension),
+                                             format_quantity(low, dimension), format_quantity(high, dimension),
+                                             example_of(dimension));
+    if (!present() || !json->is_string()) fail(expected);
+    const auto v = parse_quantity(json->get_ref<const std::string&>(), dimension);
+    if (!v || !(*v >= low && *v <= high)) fail(expected);
+    return *v;
+}
+
+std::size_t JsonValue::choice(std::initializer_list<std::string_view> names) const {
+    const std::string expected = fmt::format("one of \"{}\"", fmt::join(names, "\", \""));
+    if (!present() || !json->is_string()) fail(expected);
+    const auto& text = json->get_ref<const std::string&>();
+    const auto* at = std::find(names.begin(), names.end(), text);
+    if (at == names.end()) fail(expected + suggestion(text, names));
+    return static_cast<std::size_t>(at - names.begin());
+}
+
+std::vector<JsonValue> JsonValue::elements(std::size_t low, std::size_t high) const {
+    const std::string expected = low == high ? fmt::format("an array of {} elements", low)
+                                             : fmt::format("an array of {} to {} elements", low, high);
+    if (!present() || !json->is_array()) fail(expected);
+    if (json->size() < low || json->size() > high) fail_with(fmt::format("an array of {}", json->size()), expected);
+    std::vector<JsonValue> all;
+    all.reserve(json->size());
+    for (const auto& element : *json) all.push_back({&element, file, fmt::format("{}[{}]", path, all.size())});
+    return all;
+}
+
+JsonObject::JsonObject(JsonValue value, std::initializer_list<std::string_view> keys) : value_(std::move(value)) {
+    if (!value_.present() || !value_.json->is_object()) value_.fail("an object");
+    for (const auto& [key, unused] : value_.json->items()) {
+        if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+        const nlohmann::json name = key;
+        value_.fail_with("the unknown key " + describe(&name),
+                         fmt::format("only {}{}", fmt::join(keys, ", "), suggestion(key, keys)));
+    }
+}
+
+JsonValue JsonObject::operator[](std::string_view key) const {
+    const auto at = value_.json->find(key);
+    return {at == value_.json->end() ? nullptr : &*at, value_.file, fmt::format("{}.{}", value_.path, key)};
+}
+
+void JsonObject::require_schema(std::string_view schema) const {
+    const JsonValue found = (*this)["schema"];
+    if (!found.present() || *found.json != schema) found.fail(fmt::format("\"{}\"", schema));
+}
+
+}  // namespace moesim

@@ -1,0 +1,61 @@
+#pragma once
+// moesim.profile/1: what one kind of GPU and its links attain. Every figure carries its source.
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "base/units.hpp"
+#include "config/dtype.hpp"
+
+namespace moesim {
+
+template <class T>
+struct Sourced {
+    T value{};
+    std::string source;
+    bool operator==(const Sourced&) const = default;
+};
+
+// How messages fare on links of one class, beyond the wire's own bandwidth and latency.
+struct LinkProfile {
+    Sourced<double> efficiency;   // attainable share of the wire's bandwidth for large messages, (0, 1]
+    Sourced<Bytes> half_size;     // of a message that alone reaches half of that once it moves
+    Sourced<Seconds> overhead;    // paid by every message before it moves (software and protocol)
+    bool operator==(const LinkProfile&) const = default;
+};
+
+// One kind of matrix product: the share of the peak that it attains with all multiprocessors busy, (0, 1], and the
+// piece of the output that one multiprocessor works on at a time.
+struct MatmulProfile {
+    Sourced<double> efficiency;
+    Sourced<std::int64_t> tile_m, tile_n;
+    bool operator==(const MatmulProfile&) const = default;
+};
+
+struct Profile {
+    std::string name;
+    std::string device;
+    Sourced<Bytes> memory_capacity;
+    Sourced<Bytes> memory_reserved;  // held by the driver and the communication library
+    Sourced<BytesPerSecond> memory_bandwidth;
+    Sourced<double> memory_efficiency;  // attainable share of that, (0, 1]
+    Sourced<Seconds> launch;            // one kernel launch
+    std::optional<Sourced<FlopsPerSecond>> peak_bf16, peak_fp8;  // dense matrix rate; absent: not supported
+    Sourced<std::int64_t> multiprocessors;
+    MatmulProfile dense, grouped;          // one product; a batch of products over ragged groups (experts)
+    Sourced<double> attention_efficiency;  // share of the peak in the fused attention kernel
+    LinkProfile nvlink, nic;
+
+    // The peak for a data type, or nothing where the device has none.
+    [[nodiscard]] const std::optional<Sourced<FlopsPerSecond>>& peak(Dtype d) const {
+        return d == Dtype::fp8 ? peak_fp8 : peak_bf16;
+    }
+    bool operator==(const Profile&) const = default;
+};
+
+// Throws InputError. `file` names the document in messages, `path` its place in it.
+Profile parse_profile(const nlohmann::json& json, const std::string& file, const std::string& path = "$");
+nlohmann::ordered_json to_json(const Profile& profile);
+
+}  // namespace moesim

@@ -1,0 +1,135 @@
+#pragma once
+// moesim.scenario/1: what to simulate. All of it is validated; sizes that have to fit each other, do.
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/units.hpp"
+#include "config/dtype.hpp"
+#include "config/profile.hpp"
+#include "config/topology_spec.hpp"
+
+namespace moesim {
+
+struct AttentionSpec {
+    std::int64_t heads = 0;
+    std::int64_t kv_heads = 0;  // grouped-query attention where fewer than heads
+    std::int64_t head_dim = 0;
+    bool causal = true;
+    bool operator==(const AttentionSpec&) const = default;
+};
+
+struct ModelSpec {
+    std::int64_t hidden = 0;
+    Dtype dtype = Dtype::bf16;  // of weights and matrix products
+    std::int64_t moe_layers = 0;
+    std::int64_t experts = 0;  // routed experts a layer
+    std::int64_t top_k = 0;
+    std::int64_t expert_ffn = 0;  // inner width of one routed expert
+    bool gated = true;            // SwiGLU: two input projections, else one
+    std::int64_t shared_experts = 0;
+    std::int64_t shared_ffn = 0;  // inner width of one shared expert
+    std::int64_t dense_layers_per_moe_layer = 0;
+    std::int64_t dense_ffn = 0;
+    std::optional<AttentionSpec> attention;  // absent: the attention block costs nothing
+    bool operator==(const ModelSpec&) const = default;
+};
+
+struct BatchSpec {
+    std::int64_t sequences = 0;
+    std::int64_t tokens_per_sequence = 0;
+    std::int64_t context = 0;  // earlier tokens that each sequence attends to (decoding)
+    [[nodiscard]] std::int64_t tokens() const { return sequences * tokens_per_sequence; }
+    bool operator==(const BatchSpec&) const = default;
+};
+
+// Ranks form a grid of `data` x `tensor`; rank = data index * tensor + tensor index. Runs of `expert` data indices
+// hold one full set of the experts each.
+struct ParallelismSpec {
+    std::int64_t data = 1;
+    std::int64_t expert = 1;
+    std::int64_t tensor = 1;
+    [[nodiscard]] std::int64_t ranks() const { return data * tensor; }
+    bool operator==(const ParallelismSpec&) const = default;
+};
+
+// Popularity of the experts of a layer: p_e proportional to 1 / r_e^exponent, r_e the expert's place (from 1) in an
+// order drawn anew for each layer. Exponent 0 is uniform.
+struct ZipfSpec {
+    double exponent = 0;
+    bool operator==(const ZipfSpec&) const = default;
+};
+// Given weights, the same in every layer; they need not sum to 1.
+struct WeightsSpec {
+    std::vector<double> weights;  // [expert]
+    bool operator==(const WeightsSpec&) const = default;
+};
+
+enum class Policy : unsigned char { softmax_topk, hash, uniform };
+
+struct RoutingSpec {
+    Policy policy = Policy::softmax_topk;
+    std::variant<ZipfSpec, WeightsSpec> popularity;  // softmax_topk only
+    // softmax_topk only: nothing: logits are log(popularity) + Gumbel noise, so that the first choice follows the
+    // popularity exactly; a value: log(popularity) + normal noise of that standard deviation.
+    std::optional<double> gaussian_noise;
+    std::optional<double> capacity_factor;  // nothing: dropless
+    bool operator==(const RoutingSpec&) const = default;
+};
+
+enum class PlacementMethod : unsigned char { contiguous, round_robin };
+enum class Dedup : unsigned char { none, rank, node };
+
+struct DispatchSpec {
+    Dtype dtype = Dtype::bf16;
+    Dtype return_dtype = Dtype::bf16;
+    Dedup dedup = Dedup::rank;  // how many copies of a token travel: one an expert, one a GPU, one a node
+    bool operator==(const DispatchSpec&) const = default;
+};
+
+// sequential: a micro-batch goes through all layers before the next one starts.
+// interleaved: in every layer all micro-batches take turns, so that one computes while another communicates.
+enum class Order : unsigned char { sequential, interleaved };
+
+struct ScheduleSpec {
+    std::int64_t micro_batches = 1;
+    std::int64_t chunks = 1;  // parts of a micro-batch that are dispatched, computed and returned one after another
+    Order order = Order::sequential;
+    bool operator==(const ScheduleSpec&) const = default;
+};
+
+enum class NetworkKind : unsigned char { simgrid, bound };
+
+// A GPU that runs at `speed` times its nominal rate between two moments of the simulation.
+struct StragglerSpec {
+    RankId rank;
+    double speed = 1;
+    Seconds from;
+    std::optional<Seconds> until;  // nothing: to the end
+    bool operator==(const StragglerSpec&) const = default;
+};
+
+struct Scenario {
+    std::string name;
+    std::string description;
+    std::string source;
+    std::uint64_t seed = 1;
+    TopologySpec topology;
+    Profile profile;
+    ModelSpec model;
+    BatchSpec batch;
+    ParallelismSpec parallelism;
+    RoutingSpec routing;
+    PlacementMethod placement = PlacementMethod::contiguous;
+    DispatchSpec dispatch;
+    ScheduleSpec schedule;
+    NetworkKind network = NetworkKind::simgrid;
+    std::vector<StragglerSpec> stragglers;
+    bool operator==(const Scenario&) const = default;
+};
+
+}  // namespace moesim

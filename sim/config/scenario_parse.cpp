@@ -1,0 +1,248 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "config/json_object.hpp"
+#include "config/json_text.hpp"
+#include "config/scenario_json.hpp"
+
+namespace moesim {
+namespace {
+
+constexpr std::int64_t max_width = 1 << 20;           // hidden and inner sizes
+constexpr std::int64_t max_tokens = 1'000'000'000;    // of a batch
+constexpr std::int64_t max_nodes_of_work = 50'000'000;  // tasks that a run may hold at once (see check_size)
+
+template <class T>
+T default_if_absent(const JsonValue& v, T otherwise, T (*read)(const JsonValue&)) {
+    return v.present() ? read(v) : otherwise;
+}
+std::int64_t width(const JsonValue& v) { return v.integer(1, max_width); }
+bool flag(const JsonValue& v) { return v.boolean(); }
+Dtype dtype(const JsonValue& v) { return static_cast<Dtype>(v.choice({"bf16", "fp8"})); }
+
+void must_divide(const JsonValue& v, std::int64_t value, std::int64_t by, const std::string& what) {
+    if (value % by != 0) v.fail(fmt::format("a multiple of {} ({})", by, what));
+}
+
+AttentionSpec parse_attention(const JsonValue& value) {
+    const JsonObject o(value, {"heads", "kv_heads", "head_dim", "causal"});
+    AttentionSpec a;
+    a.heads = o["heads"].integer(1, 4096);
+    a.kv_heads = o["kv_heads"].present() ? o["kv_heads"].integer(1, a.heads) : a.heads;
+    must_divide(o["heads"], a.heads, a.kv_heads, "kv_heads");
+    a.head_dim = o["head_dim"].integer(1, 4096);
+    a.causal = default_if_absent(o["causal"], true, flag);
+    return a;
+}
+
+// A pair of keys that go together: how many, and how wide. Neither is allowed without the other.
+void parse_counted(const JsonObject& o, const char* count_key, const char* width_key, std::int64_t& count,
+                   std::int64_t& inner) {
+    const JsonValue n = o[count_key], w = o[width_key];
+    count = n.present() ? n.integer(0, 1024) : 0;
+    if (count == 0 && w.present()) w.fail(fmt::format("nothing, since {} is 0", count_key));
+    if (count > 0) inner = width(w);
+}
+
+ModelSpec parse_model(const JsonValue& value) {
+    const JsonObject o(value, {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated",
+                               "shared_experts", "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn",
+                               "attention"});
+    ModelSpec m;
+    m.hidden = width(o["hidden"]);
+    m.dtype = default_if_absent(o["dtype"], Dtype::bf16, dtype);
+    m.moe_layers = o["moe_layers"].integer(1, 1000);
+    m.experts = o["experts"].integer(1, 16384);
+    m.top_k = o["top_k"].integer(1, std::min<std::int64_t>(m.experts, 64));
+    m.expert_ffn = width(o["expert_ffn"]);
+    m.gated = default_if_absent(o["gated"], true, flag);
+    parse_counted(o, "shared_experts", "shared_ffn", m.shared_experts, m.shared_ffn);
+    parse_counted(o, "dense_layers_per_moe_layer", "dense_ffn", m.dense_layers_per_moe_layer, m.dense_ffn);
+    if (o["attention"].present() && !o["attention"].json->is_null()) m.attention = parse_attention(o["attention"]);
+    return m;
+}
+
+BatchSpec parse_batch(const JsonValue& value) {
+    const JsonObject o(value, {"sequences", "tokens_per_sequence", "context"});
+    BatchSpec b;
+    b.sequences = o["sequences"].integer(1, max_tokens);
+    b.tokens_per_sequence = o["tokens_per_sequence"].integer(1, max_tokens / b.sequences);
+    if (o["context"].present()) b.context = o["context"].integer(0, max_tokens);
+    return b;
+}
+
+ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& topology, const ModelSpec& model) {
+    const JsonObject o(value, {"data", "expert", "tensor"});
+    ParallelismSpec p;
+    p.tensor = o["tensor"].present() ? o["tensor"].integer(1, topology.gpus_per_node) : 1;
+    if (topology.gpus_per_node % p.tensor != 0)
+        o["tensor"].fail(fmt::format("a divisor of the {} GPUs of a node", topology.gpus_per_node));
+    p.data = o["data"].integer(1, topology.gpus());
+    if (p.ranks() != topology.gpus())
+        value.fail_with(fmt::format("data {} x tensor {} = {} ranks", p.data, p.tensor, p.ranks()),
+                        fmt::format("{}, the GPUs of topology \"{}\"", topology.gpus(), topology.name));
+    p.expert = o["expert"].integer(1, p.data);
+    if (p.data % p.expert != 0) o["expert"].fail(fmt::format("a divisor of data ({})", p.data));
+    if (model.experts % p.expert != 0)
+        o["expert"].fail(fmt::format("a divisor of the {} experts", model.experts));
+    const std::pair<const char*, std::int64_t> sharded[] = {{"expert_ffn", model.expert_ffn},
+                                                            {"shared_ffn", model.shared_ffn},
+                                                            {"dense_ffn", model.dense_ffn},
+                                                            {"heads", model.attention ? model.attention->heads : 0}};
+    for (const auto& [key, size] : sharded)
+        if (size % p.tensor != 0) o["tensor"].fail(fmt::format("a divisor of the model's {} ({})", key, size));
+    return p;
+}
+
+std::variant<ZipfSpec, WeightsSpec> parse_popularity(const JsonValue& value, const ModelSpec& model) {
+    if (!value.present()) return ZipfSpec{};
+    const JsonObject o(value, {"zipf", "weights"});
+    const JsonValue zipf = o["zipf"], weights = o["weights"];
+    if (zipf.present() == weights.present()) value.fail("either \"zipf\" or \"weights\"");
+    if (zipf.present()) return ZipfSpec{zipf.number(0, 10)};
+    WeightsSpec w;
+    std::int64_t positive = 0;
+    const auto count = static_cast<std::size_t>(model.experts);
+    for (const JsonValue& v : weights.elements(count, count)) {
+        w.weights.push_back(v.number(0, 1e12));
+        positive += w.weights.back() > 0 ? 1 : 0;
+    }
+    if (positive < model.top_k)
+        weights.fail_with(fmt::format("{} positive weights", positive), fmt::format("at least top_k ({})", model.top_k));
+    return w;
+}
+
+RoutingSpec parse_routing(const JsonValue& value, const ModelSpec& model) {
+    const JsonObject o(value, {"policy", "popularity", "gaussian_noise", "capacity_factor"});
+    RoutingSpec r;
+    r.policy = static_cast<Policy>(o["policy"].choice({"softmax_topk", "hash", "uniform"}));
+    if (r.policy != Policy::softmax_topk)
+        for (const char* key : {"popularity", "gaussian_noise"})
+            if (o[key].present()) o[key].fail("nothing, since only the policy \"softmax_topk\" has gate logits");
+    r.popularity = parse_popularity(o["popularity"], model);
+    if (o["gaussian_noise"].present()) r.gaussian_noise = o["gaussian_noise"].number(0, 1e3);
+    const JsonValue capacity = o["capacity_factor"];
+    if (capacity.present() && !capacity.json->is_null()) r.capacity_factor = capacity.number(1e-3, 1e6);
+    return r;
+}
+
+DispatchSpec parse_dispatch(const JsonValue& value) {
+    if (!value.present()) return {};
+    const JsonObject o(value, {"dtype", "return_dtype", "dedup"});
+    DispatchSpec d;
+    d.dtype = default_if_absent(o["dtype"], Dtype::bf16, dtype);
+    d.return_dtype = default_if_absent(o["return_dtype"], Dtype::bf16, dtype);
+    if (o["dedup"].present()) d.dedup = static_cast<Dedup>(o["dedup"].choice({"none", "rank", "node"}));
+    return d;
+}
+
+ScheduleSpec parse_schedule(const JsonValue& value) {
+    if (!value.present()) return {};
+    const JsonObject o(value, {"micro_batches", "chunks", "order"});
+    ScheduleSpec s;
+    if (o["micro_batches"].present()) s.micro_batches = o["micro_batches"].integer(1, 1024);
+    if (o["chunks"].present()) s.chunks = o["chunks"].integer(1, 256);
+    if (o["order"].present()) s.order = static_cast<Order>(o["order"].choice({"sequential", "interleaved"}));
+    return s;
+}
+
+std::vector<StragglerSpec> parse_stragglers(const JsonValue& value, const ParallelismSpec& p) {
+    std::vector<StragglerSpec> all;
+    if (!value.present()) return all;
+    for (const JsonValue& element : value.elements(0, 65536)) {
+        const JsonObject o(element, {"rank", "speed", "from", "until"});
+        StragglerSpec s;
+        s.rank = RankId(static_cast<std::size_t>(o["rank"].integer(0, p.ranks() - 1)));
+        s.speed = o["speed"].number(1e-3, 1);
+        if (o["from"].present()) s.from = Seconds(o["from"].quantity(Dimension::time, 0, 1e6));
+        if (o["until"].present()) {
+            s.until = Seconds(o["until"].quantity(Dimension::time, 0, 1e6));
+            if (*s.until <= s.from) o["until"].fail("a time after \"from\"");
+        }
+        for (const StragglerSpec& other : all) {
+            const bool apart = other.rank != s.rank || (other.until && *other.until <= s.from) ||
+                               (s.until && *s.until <= other.from);
+            if (!apart) element.fail_with(fmt::format("a second slowdown of rank {}", s.rank.value()),
+                                          "slowdowns of one rank that do not overlap in time");
+        }
+        all.push_back(s);
+    }
+    return all;
+}
+
+// A run holds one task for each pair of ranks in each chunk, so some scenarios are beyond any machine's memory.
+// Saying so at once is better than being killed half an hour later.
+void check_size(const JsonObject& o, const Scenario& s) {
+    const double pairs = static_cast<double>(s.parallelism.ranks()) * static_cast<double>(s.parallelism.expert);
+    const double tasks = 2 * pairs * static_cast<double>(s.model.moe_layers * s.schedule.micro_batches) *
+                         static_cast<double>(s.schedule.chunks);
+    if (tasks > static_cast<double>(max_nodes_of_work))
+        o["schedule"].fail_with(fmt::format("{:.3g} transfers (2 x ranks x expert x layers x micro_batches x chunks)",
+                                            tasks),
+                                fmt::format("at most {:.3g} in one run", static_cast<double>(max_nodes_of_work)));
+}
+
+// A topology or profile: embedded, or named by a path.
+template <class Parse>
+auto embedded_or_named(const JsonValue& value, const ResolveFile& resolve, Parse parse) {
+    if (value.present() && value.json->is_object()) return parse(*value.json, value.file, value.path);
+    if (!value.present() || !value.json->is_string()) value.fail("a path to a file, or the object itself");
+    const NamedDocument document = resolve(value.text());
+    return parse(parse_json(document.text, document.file), document.file, std::string("$"));
+}
+
+}  // namespace
+
+Scenario parse_scenario(const nlohmann::json& json, const std::string& file, const ResolveFile& resolve) {
+    JsonValue root{&json, file, "$"};
+    if (json.is_object() && json.contains("schema") && json["schema"] == "moesim.result/1" && json.contains("scenario"))
+        root = {&json["scenario"], file, "$.scenario"};
+    const JsonObject o(root, {"schema", "name", "description", "source", "seed", "topology", "profile", "model",
+                              "batch", "parallelism", "routing", "placement", "dispatch", "schedule", "network",
+                              "stragglers"});
+    o.require_schema("moesim.scenario/1");
+    Scenario s;
+    s.name = o["name"].text();
+    if (o["description"].present()) s.description = o["description"].text();
+    if (o["source"].present()) s.source = o["source"].text();
+    if (o["seed"].present()) s.seed = static_cast<std::uint64_t>(o["seed"].integer(0, INT64_MAX));
+    s.topology = embedded_or_named(o["topology"], resolve, parse_topology);
+    s.profile = embedded_or_named(o["profile"], resolve, parse_profile);
+    s.model = parse_model(o["model"]);
+    if (!s.profile.peak(s.model.dtype))
+        JsonObject(o["model"], {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated",
+                                "shared_experts", "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn",
+                                "attention"})["dtype"]
+            .fail(fmt::format("a data type that profile \"{}\" has a peak rate for", s.profile.name));
+    s.batch = parse_batch(o["batch"]);
+    s.parallelism = parse_parallelism(o["parallelism"], s.topology, s.model);
+    s.routing = parse_routing(o["routing"], s.model);
+    if (o["placement"].present()) {
+        const JsonObject placement(o["placement"], {"method"});
+        s.placement = static_cast<PlacementMethod>(placement["method"].choice({"contiguous", "round_robin"}));
+    }
+    s.dispatch = parse_dispatch(o["dispatch"]);
+    s.schedule = parse_schedule(o["schedule"]);
+    if (o["network"].present()) {
+        const JsonObject network(o["network"], {"model"});
+        s.network = static_cast<NetworkKind>(network["model"].choice({"simgrid", "bound"}));
+    }
+    s.stragglers = parse_stragglers(o["stragglers"], s.parallelism);
+    check_size(o, s);
+    return s;
+}
+
+Scenario load_scenario(const std::filesystem::path& path) {
+    const std::string text = read_file(path, max_json_bytes);
+    const auto resolve = [&](const std::string& reference) {
+        const auto file = (path.parent_path() / reference).lexically_normal();
+        return NamedDocument{file.string(), read_file(file, max_json_bytes)};
+    };
+    return parse_scenario(parse_json(text, path.string()), path.string(), resolve);
+}
+
+}  // namespace moesim

@@ -1,0 +1,81 @@
+#include <nlohmann/json.hpp>
+
+#include "config/quantity.hpp"
+#include "config/scenario_json.hpp"
+
+namespace moesim {
+namespace {
+
+using Out = nlohmann::ordered_json;
+
+Out json(const ModelSpec& m) {
+    Out j = {{"hidden", m.hidden},         {"dtype", name(m.dtype)}, {"moe_layers", m.moe_layers},
+             {"experts", m.experts},       {"top_k", m.top_k},       {"expert_ffn", m.expert_ffn},
+             {"gated", m.gated},           {"shared_experts", m.shared_experts}};
+    if (m.shared_experts > 0) j["shared_ffn"] = m.shared_ffn;
+    j["dense_layers_per_moe_layer"] = m.dense_layers_per_moe_layer;
+    if (m.dense_layers_per_moe_layer > 0) j["dense_ffn"] = m.dense_ffn;
+    j["attention"] = nullptr;
+    if (const auto& a = m.attention)
+        j["attention"] = {
+            {"heads", a->heads}, {"kv_heads", a->kv_heads}, {"head_dim", a->head_dim}, {"causal", a->causal}};
+    return j;
+}
+
+Out json(const RoutingSpec& r) {
+    constexpr std::array<const char*, 3> policies = {"softmax_topk", "hash", "uniform"};
+    Out j = {{"policy", policies[static_cast<std::size_t>(r.policy)]}};
+    if (r.policy == Policy::softmax_topk) {
+        if (const auto* zipf = std::get_if<ZipfSpec>(&r.popularity)) j["popularity"] = {{"zipf", zipf->exponent}};
+        if (const auto* w = std::get_if<WeightsSpec>(&r.popularity)) j["popularity"] = {{"weights", w->weights}};
+        if (r.gaussian_noise) j["gaussian_noise"] = *r.gaussian_noise;
+    }
+    j["capacity_factor"] = r.capacity_factor ? Out(*r.capacity_factor) : Out(nullptr);
+    return j;
+}
+
+Out json(const std::vector<StragglerSpec>& stragglers) {
+    Out all = Out::array();
+    for (const StragglerSpec& s : stragglers) {
+        Out j = {{"rank", s.rank.value()},
+                 {"speed", s.speed},
+                 {"from", format_quantity(s.from.value(), Dimension::time)}};
+        if (s.until) j["until"] = format_quantity(s.until->value(), Dimension::time);
+        all.push_back(std::move(j));
+    }
+    return all;
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const Scenario& s) {
+    constexpr std::array<const char*, 2> placements = {"contiguous", "round_robin"};
+    constexpr std::array<const char*, 3> dedups = {"none", "rank", "node"};
+    constexpr std::array<const char*, 2> orders = {"sequential", "interleaved"};
+    constexpr std::array<const char*, 2> networks = {"simgrid", "bound"};
+    Out j = {{"schema", "moesim.scenario/1"}, {"name", s.name}};
+    if (!s.description.empty()) j["description"] = s.description;
+    if (!s.source.empty()) j["source"] = s.source;
+    j["seed"] = s.seed;
+    j["topology"] = to_json(s.topology);
+    j["profile"] = to_json(s.profile);
+    j["model"] = json(s.model);
+    j["batch"] = {{"sequences", s.batch.sequences},
+                  {"tokens_per_sequence", s.batch.tokens_per_sequence},
+                  {"context", s.batch.context}};
+    j["parallelism"] = {
+        {"data", s.parallelism.data}, {"expert", s.parallelism.expert}, {"tensor", s.parallelism.tensor}};
+    j["routing"] = json(s.routing);
+    j["placement"] = {{"method", placements[static_cast<std::size_t>(s.placement)]}};
+    j["dispatch"] = {{"dtype", name(s.dispatch.dtype)},
+                     {"return_dtype", name(s.dispatch.return_dtype)},
+                     {"dedup", dedups[static_cast<std::size_t>(s.dispatch.dedup)]}};
+    j["schedule"] = {{"micro_batches", s.schedule.micro_batches},
+                     {"chunks", s.schedule.chunks},
+                     {"order", orders[static_cast<std::size_t>(s.schedule.order)]}};
+    j["network"] = {{"model", networks[static_cast<std::size_t>(s.network)]}};
+    j["stragglers"] = json(s.stragglers);
+    return j;
+}
+
+}  // namespace moesim

@@ -1,0 +1,48 @@
+#include "cost/roofline.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace moesim {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+Seconds Roofline::memory(double bytes) const {
+    return Seconds(bytes / (profile_.memory_bandwidth.value.value() * profile_.memory_efficiency.value));
+}
+
+Seconds Roofline::streaming(double bytes) const { return profile_.launch.value + memory(bytes); }
+
+Seconds Roofline::matmul(const MatmulProfile& kind, Dtype dtype, std::span<const std::int64_t> rows, std::int64_t n,
+                         std::int64_t k) const {
+    std::int64_t all_rows = 0, active = 0, tiles = 0;
+    for (const std::int64_t r : rows) {
+        if (r == 0) continue;
+        ++active;
+        all_rows += r;
+        tiles += ceil_div(r, kind.tile_m.value) * ceil_div(n, kind.tile_n.value);
+    }
+    if (active == 0) return {};
+    const auto real = [](std::int64_t v) { return static_cast<double>(v); };
+    const std::int64_t sms = profile_.multiprocessors.value;
+    const double tile_flops = 2.0 * real(kind.tile_m.value) * real(kind.tile_n.value) * real(k);
+    const Flops padded(real(ceil_div(tiles, sms)) * real(sms) * tile_flops);
+    const Seconds compute = padded / (profile_.peak(dtype)->value * kind.efficiency.value);
+    const double elements = real(active) * real(n) * real(k) + real(all_rows) * real(n + k);
+    return profile_.launch.value + std::max(compute, memory(elements * bytes_of(dtype)));
+}
+
+Seconds Roofline::dense(Dtype dtype, std::int64_t rows, std::int64_t n, std::int64_t k) const {
+    return matmul(profile_.dense, dtype, std::array{rows}, n, k);
+}
+
+Seconds Roofline::attention(Flops flops, double bytes) const {
+    const auto& peak = profile_.peak_bf16 ? profile_.peak_bf16 : profile_.peak_fp8;
+    return profile_.launch.value +
+           std::max(flops / (peak->value * profile_.attention_efficiency.value), memory(bytes));
+}
+
+}  // namespace moesim

@@ -1,0 +1,103 @@
+#include "cost/stage_cost.hpp"
+
+#include <array>
+#include <numeric>
+
+namespace moesim {
+namespace {
+
+constexpr double activation_bytes = 2.0;  // bf16
+constexpr double logit_bytes = 4.0;       // fp32
+constexpr double choice_bytes = 8.0;      // an expert id and its weight
+
+double real(std::int64_t v) { return static_cast<double>(v); }
+
+}  // namespace
+
+StageCost::StageCost(const Scenario& s)
+    : model_(s.model), batch_(s.batch), dispatch_(s.dispatch), tensor_(s.parallelism.tensor), profile_(s.profile),
+      roofline_(s.profile) {}
+
+Seconds StageCost::attention_block(std::int64_t tokens) const {
+    if (!model_.attention) return {};
+    const AttentionSpec& a = *model_.attention;
+    const std::int64_t q = a.heads / tensor_ * a.head_dim;
+    const std::int64_t kv = (a.kv_heads + tensor_ - 1) / tensor_ * a.head_dim;  // replicated where too few to split
+    // A token attends to the context and, in its own sequence, to what comes before it (half, on average) or to all.
+    const double length = real(batch_.tokens_per_sequence);
+    const double attended = real(batch_.context) + (a.causal ? (length + 1) / 2 : length);
+    const Flops flops(4.0 * real(tokens) * attended * real(q));  // scores and weighted values, 2 each
+    const double sequences = real(tokens) / length;
+    const double cached = sequences * (real(batch_.context) + length) * 2.0 * real(kv);
+    const double bytes = (2.0 * real(tokens) * real(q) + cached) * activation_bytes;
+    return roofline_.dense(model_.dtype, tokens, q + 2 * kv, model_.hidden) + roofline_.attention(flops, bytes) +
+           roofline_.dense(model_.dtype, tokens, model_.hidden, q);
+}
+
+Seconds StageCost::feed_forward(const MatmulProfile& kind, std::span<const std::int64_t> rows,
+                                std::int64_t inner) const {
+    const std::int64_t all = std::accumulate(rows.begin(), rows.end(), std::int64_t{0});
+    if (all == 0) return {};
+    const std::int64_t width = inner / tensor_, inputs = model_.gated ? 2 : 1;
+    // The activation reads its inputs and writes one value each.
+    const double activation = real(all) * real(width) * real(inputs + 1) * activation_bytes;
+    return roofline_.matmul(kind, model_.dtype, rows, inputs * width, model_.hidden) +
+           roofline_.streaming(activation) + roofline_.matmul(kind, model_.dtype, rows, model_.hidden, width);
+}
+
+Seconds StageCost::attention(std::int64_t tokens) const {
+    if (tokens == 0) return {};
+    const auto dense = static_cast<double>(model_.dense_layers_per_moe_layer);
+    Seconds time = (1.0 + dense) * attention_block(tokens);
+    if (dense > 0) time += dense * feed_forward(profile_.dense, std::array{tokens}, model_.dense_ffn);
+    return time;
+}
+
+Seconds StageCost::gate(std::int64_t tokens) const {
+    return roofline_.dense(profile_.peak_bf16 ? Dtype::bf16 : Dtype::fp8, tokens, model_.experts, model_.hidden);
+}
+
+Seconds StageCost::select(std::int64_t tokens) const {
+    if (tokens == 0) return {};
+    return roofline_.streaming(real(tokens) * (real(model_.experts) * logit_bytes + real(model_.top_k) * choice_bytes));
+}
+
+Seconds StageCost::pack(std::int64_t rows) const {
+    if (rows == 0) return {};
+    return roofline_.streaming(real(rows) * real(model_.hidden) * (activation_bytes + bytes_of(dispatch_.dtype)));
+}
+
+Seconds StageCost::expert(std::span<const std::int64_t> rows) const {
+    return feed_forward(profile_.grouped, rows, model_.expert_ffn);
+}
+
+Seconds StageCost::shared_experts(std::int64_t tokens) const {
+    if (tokens == 0 || model_.shared_experts == 0) return {};
+    // Several shared experts see the same tokens: one wider feed-forward.
+    return feed_forward(profile_.dense, std::array{tokens}, model_.shared_experts * model_.shared_ffn);
+}
+
+Seconds StageCost::unpack(std::int64_t rows) const {
+    if (rows == 0) return {};
+    return roofline_.streaming(real(rows) * real(model_.hidden) *
+                               (bytes_of(dispatch_.return_dtype) + activation_bytes));
+}
+
+Seconds StageCost::combine(std::int64_t rows, std::int64_t tokens) const {
+    if (tokens == 0) return {};
+    return roofline_.streaming(real(rows + tokens) * real(model_.hidden) * activation_bytes);
+}
+
+Seconds StageCost::residual(std::int64_t tokens) const {
+    if (tokens == 0) return {};
+    return roofline_.streaming(3.0 * real(tokens) * real(model_.hidden) * activation_bytes);
+}
+
+int StageCost::attention_all_reduces() const {
+    const auto dense = static_cast<int>(model_.dense_layers_per_moe_layer);
+    return (model_.attention ? 1 + dense : 0) + dense;
+}
+
+Bytes StageCost::activation(std::int64_t tokens) const { return Bytes(tokens * model_.hidden * 2); }
+
+}  // namespace moesim

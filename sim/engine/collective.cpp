@@ -1,0 +1,187 @@
+#include "engine/collective.hpp"
+
+namespace moesim {
+namespace {
+
+Label at_rank(Label label, RankId rank) {
+    label.rank = rank;
+    return label;
+}
+
+// The task of one message: a transfer, or with the closed form, the time that it takes alone.
+Task message_task(const Message& m, const Label& label, NetworkKind network, const Fabric& fabric,
+                  const MessageModel& model) {
+    const Route route = fabric.route(m.from, m.to);
+    Task t;
+    t.label = at_rank(label, m.from);
+    t.peer = m.to;
+    t.bytes = m.bytes;
+    t.latency = model.latency(route);
+    t.kind = network == NetworkKind::simgrid ? TaskKind::transfer : TaskKind::delay;
+    if (t.kind == TaskKind::delay) t.duration = t.latency + t.bytes / model.narrowest(route);
+    return t;
+}
+
+void add_messages(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
+                  NetworkKind network, const Fabric& fabric, const MessageModel& model) {
+    const auto first = static_cast<TaskId>(graph.tasks().size());
+    for (const Message& m : messages) graph.add(message_task(m, label, network, fabric, model));
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        const Message& m = messages[i];
+        const auto task = static_cast<TaskId>(first + i);
+        if (m.waits_for_issue) graph.wait(task, ends.issue[m.from.value()]);
+        for (const std::uint32_t before : m.after) graph.wait(task, first + before);
+        graph.wait(ends.done[m.from.value()], task);
+        graph.wait(ends.done[m.to.value()], task);
+    }
+}
+
+// The least time that a set of messages needs once the first of them may start.
+class MessageSetBound {
+  public:
+    MessageSetBound(const Fabric& fabric, const MessageModel& model)
+        : fabric_(fabric), model_(model), loads_(fabric, model) {}
+
+    void add(const Message& m) {
+        const Seconds latency = model_.latency(fabric_.route(m.from, m.to));
+        least_latency_ = empty_ ? latency : std::min(least_latency_, latency);
+        empty_ = false;
+        loads_.add({m.from, m.to, m.bytes});
+    }
+    Seconds take() {
+        const Seconds bound = empty_ ? Seconds{} : least_latency_ + loads_.busiest();
+        loads_.clear();
+        empty_ = true;
+        return bound;
+    }
+
+  private:
+    const Fabric& fabric_;
+    const MessageModel& model_;
+    LinkLoads loads_;
+    Seconds least_latency_;
+    bool empty_ = true;
+};
+
+// Which ranks' ends depend on which ranks' starts, within one group.
+bool is_complete(std::span<const Message> messages, const std::vector<std::uint32_t>& of_group,
+                 const std::vector<std::size_t>& place_in_group, std::size_t group_size) {
+    std::vector<bool> depends(group_size * group_size);
+    std::size_t pairs = 0;
+    const auto mark = [&](RankId from, RankId to) {
+        const auto cell = place_in_group[from.value()] * group_size + place_in_group[to.value()];
+        if (from == to || depends[cell]) return;
+        depends[cell] = true;
+        ++pairs;
+    };
+    for (const std::uint32_t i : of_group) {
+        const Message& m = messages[i];
+        if (m.waits_for_issue) mark(m.from, m.to);
+        for (const std::uint32_t before : m.after) mark(messages[before].from, m.to);
+    }
+    return pairs == group_size * (group_size - 1);
+}
+
+}  // namespace
+
+CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks) {
+    CollectiveEnds ends;
+    for (auto* side : {&ends.issue, &ends.done})
+        for (std::size_t r = 0; r < ranks; ++r) {
+            Task join;
+            join.label = at_rank(label, RankId(r));
+            side->push_back(graph.add(join));
+        }
+    for (std::size_t r = 0; r < ranks; ++r) graph.wait(ends.done[r], ends.issue[r]);
+    return ends;
+}
+
+void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
+                   std::span<const Message> messages, const Fabric& fabric, const MessageModel& model) {
+    add_messages(graph, ends, label, messages, NetworkKind::simgrid, fabric, model);
+}
+
+GroupBounds::GroupBounds(const RankGrid& grid, const Fabric& fabric, const MessageModel& model)
+    : grid_(grid), fabric_(fabric), model_(model) {}
+
+std::size_t GroupBounds::group_of(RankId rank) const {
+    return grid_.data_of(rank) / grid_.expert() * grid_.tensor() + grid_.tensor_of(rank);
+}
+
+std::vector<TaskId> GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
+                                     std::span<const Message> messages, std::span<const TaskId> held) {
+    add_messages(graph, ends, label, messages, NetworkKind::bound, fabric_, model_);
+    std::vector<std::vector<std::uint32_t>> of_rank(grid_.ranks()), of_group(grid_.groups() * grid_.tensor());
+    for (std::uint32_t i = 0; i < messages.size(); ++i) {
+        of_rank[messages[i].from.value()].push_back(i);
+        of_rank[messages[i].to.value()].push_back(i);
+        of_group[group_of(messages[i].from)].push_back(i);
+    }
+    std::vector<std::vector<RankId>> members(of_group.size());
+    std::vector<std::size_t> place(grid_.ranks());
+    for (std::size_t r = 0; r < grid_.ranks(); ++r) {
+        auto& group = members[group_of(RankId(r))];
+        place[r] = group.size();
+        group.emplace_back(r);
+    }
+    MessageSetBound bound(fabric_, model_);
+    const auto delay_of = [&](const std::vector<std::uint32_t>& set, TaskId first_issue) {
+        for (const std::uint32_t i : set) bound.add(messages[i]);
+        Task t;
+        t.kind = TaskKind::delay;
+        t.label = label;
+        t.duration = bound.take();
+        const TaskId id = graph.add(t);
+        graph.wait(id, first_issue);
+        return id;
+    };
+    std::vector<TaskId> bounds;
+    for (std::size_t g = 0; g < of_group.size(); ++g) {
+        if (of_group[g].empty()) continue;
+        Task first;
+        first.label = label;
+        first.starts_with_first = true;
+        const TaskId first_issue = graph.add(first);
+        for (const RankId r : members[g]) graph.wait(first_issue, ends.issue[r.value()]);
+        const bool complete = is_complete(messages, of_group[g], place, members[g].size());
+        for (const RankId r : members[g]) {
+            graph.wait(ends.done[r.value()], delay_of(of_rank[r.value()], first_issue));
+            if (complete)
+                for (const TaskId before : held) graph.wait(ends.done[r.value()], before);
+        }
+        bounds.push_back(delay_of(of_group[g], first_issue));
+    }
+    return bounds;
+}
+
+std::vector<TaskId> add_ring_all_reduce(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                                        std::span<const TaskId> before, Bytes bytes, int times, NetworkKind network,
+                                        const Fabric& fabric, const MessageModel& model) {
+    const auto n = static_cast<std::int64_t>(ranks.size());
+    if (n == 1 || times == 0 || bytes == Bytes{}) return {before.begin(), before.end()};
+    const std::int64_t steps = 2 * (n - 1) * times;
+    Task meet;  // the sum runs around the ring: nobody ends before the last has joined
+    meet.label = at_rank(label, ranks[0]);
+    const TaskId all_in = graph.add(meet);
+    for (const TaskId b : before) graph.wait(all_in, b);
+    std::vector<TaskId> edges, done;
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+        const RankId from = ranks[i], to = ranks[(i + 1) % ranks.size()];
+        const Bytes step((bytes.value() + n - 1) / n);
+        Task t = message_task({from, to, step * steps, true, {}}, label, network, fabric, model);
+        const Seconds more = t.latency * static_cast<double>(steps - 1);  // each step pays it
+        t.latency += more;
+        t.duration += more;
+        edges.push_back(graph.add(t));
+        graph.wait(edges.back(), all_in);
+    }
+    for (const RankId rank : ranks) {
+        Task join;
+        join.label = at_rank(label, rank);
+        done.push_back(graph.add(join));
+        for (const TaskId edge : edges) graph.wait(done.back(), edge);
+    }
+    return done;
+}
+
+}  // namespace moesim

@@ -1,0 +1,58 @@
+#pragma once
+// Collective operations as tasks: what each rank may start, what crosses the fabric, when each rank has ended.
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "config/scenario.hpp"
+#include "engine/task_graph.hpp"
+#include "network/busiest_link.hpp"
+#include "network/message.hpp"
+#include "traffic/grid.hpp"
+#include "traffic/messages.hpp"
+
+namespace moesim {
+
+// The two ends of a collective on each rank.  [rank]
+struct CollectiveEnds {
+    std::vector<TaskId> issue, done;
+};
+
+// Adds `issue` and `done` joins for every rank; label names stage, stream, layer and parts. Senders push: a message
+// starts when its sender has issued the collective, whether or not the receiver has (receive buffers exist
+// beforehand), and a rank has ended when all that it sends and receives has arrived.
+CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks);
+
+// One transfer task a message, between the ends.
+void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
+                   std::span<const Message> messages, const Fabric& fabric, const MessageModel& model);
+
+// The closed-form bound in the place of transfers. It never exceeds what transfers take under any sharing:
+// - a message takes its latency and its bytes at the capacity of its narrowest link;
+// - what one rank sends and receives takes its busiest link's time, from the first start of any sender on;
+// - so does all that one expert group exchanges. Which rank ends last in it is not known, so this holds back only what
+//   surely comes after it: see GroupBounds.
+class GroupBounds {
+  public:
+    GroupBounds(const RankGrid& grid, const Fabric& fabric, const MessageModel& model);
+
+    // `held`: earlier bounds that all of this exchange comes after, where the exchange is complete. Returns the bounds
+    // of this one, one for each group that exchanges anything.
+    std::vector<TaskId> add(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
+                            std::span<const Message> messages, std::span<const TaskId> held);
+
+  private:
+    [[nodiscard]] std::size_t group_of(RankId rank) const;
+    const RankGrid& grid_;
+    const Fabric& fabric_;
+    const MessageModel& model_;
+};
+
+// A ring all-reduce of `bytes` a rank, `times` times over, among the `ranks`: each sends 2 (n-1)/n of the bytes to its
+// neighbour in 2 (n-1) steps of one latency each (Patarasuk and Yuan, J. Parallel Distrib. Comput. 69(2), 2009).
+// Each starts after its own `before`; the result, one task a rank, is when all have the sum.
+std::vector<TaskId> add_ring_all_reduce(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                                        std::span<const TaskId> before, Bytes bytes, int times, NetworkKind network,
+                                        const Fabric& fabric, const MessageModel& model);
+
+}  // namespace moesim

@@ -1,0 +1,118 @@
+#include "engine/memory_layout.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace moesim {
+namespace {
+
+constexpr std::int64_t activation_bytes = 2, logit_bytes = 4;
+
+// Bytes of the weights of one feed-forward layer (or expert) in one tensor-parallel part.
+std::int64_t feed_forward_bytes(const ModelSpec& m, std::int64_t inner, std::int64_t tensor) {
+    return (m.gated ? 3 : 2) * m.hidden * (inner / tensor) * bytes_of(m.dtype);
+}
+
+std::int64_t kv_width(const AttentionSpec& a, std::int64_t tensor) {
+    return (a.kv_heads + tensor - 1) / tensor * a.head_dim;
+}
+
+Bytes weights_of(const Scenario& s, std::size_t experts_here) {
+    const ModelSpec& m = s.model;
+    const std::int64_t tensor = s.parallelism.tensor;
+    std::int64_t a_layer = m.hidden * m.experts * bytes_of(m.dtype) +
+                           feed_forward_bytes(m, m.shared_experts * m.shared_ffn, tensor) +
+                           m.dense_layers_per_moe_layer * feed_forward_bytes(m, m.dense_ffn, tensor);
+    if (m.attention) {
+        const std::int64_t q = m.attention->heads / tensor * m.attention->head_dim;
+        a_layer += (1 + m.dense_layers_per_moe_layer) * m.hidden * (2 * q + 2 * kv_width(*m.attention, tensor)) *
+                   bytes_of(m.dtype);
+    }
+    return Bytes(m.moe_layers * a_layer +
+                 static_cast<std::int64_t>(experts_here) * feed_forward_bytes(m, m.expert_ffn, tensor));
+}
+
+Bytes kv_cache_of(const Scenario& s, std::int64_t tokens) {
+    if (!s.model.attention) return {};
+    const std::int64_t layers = s.model.moe_layers * (1 + s.model.dense_layers_per_moe_layer);
+    // A rank's share of the sequences, rounded up: a sequence is cached whole.
+    const std::int64_t length = s.batch.tokens_per_sequence;
+    const std::int64_t sequences = (tokens + length - 1) / length;
+    return Bytes(layers * sequences * (s.batch.context + length) * 2 *
+                 kv_width(*s.model.attention, s.parallelism.tensor) * activation_bytes);
+}
+
+std::int64_t row_sum(const Matrix<std::int64_t>& m, std::size_t row) {
+    const auto r = m.row(row);
+    return std::accumulate(r.begin(), r.end(), std::int64_t{0});
+}
+
+}  // namespace
+
+Bytes MemoryLayout::total() const {
+    Bytes sum;
+    for (const auto& [name, bytes] : parts()) sum += bytes;
+    return sum;
+}
+
+std::array<std::pair<std::string_view, Bytes>, 10> MemoryLayout::parts() const {
+    return {{{"weights", weights},
+             {"kv_cache", kv_cache},
+             {"input", input},
+             {"output", output},
+             {"send_buffer", send_buffer},
+             {"expert_input", expert_input},
+             {"expert_output", expert_output},
+             {"returned", returned},
+             {"temporary", temporary},
+             {"reserved", reserved}}};
+}
+
+MemoryTally::MemoryTally(const Plan& plan)
+    : scenario_(plan.scenario), placement_(plan.placement), grid_(plan.scenario.parallelism), sent_(grid_.ranks()),
+      received_(grid_.ranks()), chunk_rows_(grid_.ranks()), tokens_(grid_.ranks()) {}
+
+void MemoryTally::add(const std::vector<Exchange>& chunks) {
+    for (std::size_t r = 0; r < grid_.ranks(); ++r) {
+        std::int64_t sent = 0, received = 0, tokens = 0;
+        for (const Exchange& chunk : chunks) {
+            sent += chunk.sent_rows[r];
+            received += chunk.received_rows[r];
+            tokens += chunk.tokens[r];
+            chunk_rows_[r] = std::max(chunk_rows_[r], row_sum(chunk.assignments, r));
+        }
+        sent_[r] = std::max(sent_[r], sent);
+        received_[r] = std::max(received_[r], received);
+        tokens_[r] = std::max(tokens_[r], tokens);
+    }
+}
+
+std::vector<MemoryLayout> MemoryTally::layouts() const {
+    const Scenario& s = scenario_;
+    const ModelSpec& m = s.model;
+    const std::int64_t alive = s.schedule.order == Order::interleaved ? s.schedule.micro_batches : 1;
+    std::vector<MemoryLayout> all(grid_.ranks());
+    for (std::size_t r = 0; r < all.size(); ++r) {
+        const std::size_t data = grid_.data_of(RankId(r));
+        const std::int64_t tokens = grid_.tokens(s.batch, data).size();
+        MemoryLayout& l = all[r];
+        l.weights = weights_of(s, placement_.experts_at(data % grid_.expert()));
+        l.kv_cache = kv_cache_of(s, tokens);
+        l.input = l.output = Bytes(tokens * m.hidden * activation_bytes);
+        l.send_buffer = Bytes(sent_[r] * m.hidden * bytes_of(s.dispatch.dtype)) * alive;
+        l.expert_input = Bytes(received_[r] * m.hidden * bytes_of(s.dispatch.dtype)) * alive;
+        l.expert_output = Bytes(received_[r] * m.hidden * bytes_of(s.dispatch.return_dtype)) * alive;
+        l.returned = Bytes(sent_[r] * m.hidden * bytes_of(s.dispatch.return_dtype)) * alive;
+        const std::int64_t inner = chunk_rows_[r] * (m.expert_ffn / s.parallelism.tensor) * (m.gated ? 3 : 2);
+        std::int64_t projections = 0;
+        if (m.attention)
+            projections = tokens_[r] * (2 * m.attention->heads / s.parallelism.tensor * m.attention->head_dim +
+                                        2 * kv_width(*m.attention, s.parallelism.tensor));
+        l.temporary = std::max({Bytes(inner * activation_bytes), Bytes(tokens_[r] * m.experts * logit_bytes),
+                                Bytes(projections * activation_bytes)});
+        l.reserved = s.profile.memory_reserved.value;
+    }
+    return all;
+}
+
+}  // namespace moesim

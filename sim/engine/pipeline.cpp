@@ -1,0 +1,271 @@
+#include "engine/pipeline.hpp"
+
+#include <numeric>
+
+#include "workload/capacity.hpp"
+
+namespace moesim {
+namespace {
+
+constexpr TaskId nothing = TaskTime::no_cause;
+
+std::int64_t i64(std::size_t v) { return static_cast<std::int64_t>(v); }
+
+}  // namespace
+
+Pipeline::Pipeline(Result& result, const MessageModel& messages)
+    : result_(result), scenario_(result.plan.scenario), messages_(messages), grid_(scenario_.parallelism),
+      cost_(scenario_), group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan),
+      compute_tail_(grid_.ranks(), nothing), dispatch_tail_(grid_.ranks(), nothing),
+      return_tail_(grid_.ranks(), nothing), held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)),
+      layer_done_(held_bounds_.size(), std::vector<TaskId>(grid_.ranks(), nothing)) {
+    LayerLoad empty;
+    empty.expert_tokens.resize(static_cast<std::size_t>(scenario_.model.experts));
+    empty.rank_tokens.resize(grid_.ranks());
+    result_.layers.assign(static_cast<std::size_t>(scenario_.model.moe_layers), empty);
+    result_.link_bytes.resize(result.plan.fabric.links().size());
+    result_.link_capacity = messages.capacity();
+    result_.rank_bytes = Matrix<std::int64_t>(grid_.ranks(), grid_.ranks());
+}
+
+void Pipeline::build(const Progress& progress) {
+    const std::size_t layers = result_.layers.size(), micro_batches = held_bounds_.size();
+    std::size_t done = 0;
+    const auto advance = [&] {
+        if (progress) progress("routing", static_cast<double>(++done) / static_cast<double>(layers * micro_batches));
+    };
+    const auto fresh = [](std::size_t layer, std::size_t micro_batch) {
+        Batch b;
+        b.layer = layer;
+        b.micro_batch = micro_batch;
+        return b;
+    };
+    if (scenario_.schedule.order == Order::sequential) {
+        for (std::size_t m = 0; m < micro_batches; ++m)
+            for (std::size_t l = 0; l < layers; ++l, advance()) {
+                Batch b = fresh(l, m);
+                before_experts(b);
+                experts(b);
+                after_experts(b);
+            }
+    } else {
+        for (std::size_t l = 0; l < layers; ++l) {
+            std::vector<Batch> batches;
+            for (std::size_t m = 0; m < micro_batches; ++m, advance()) {
+                batches.push_back(fresh(l, m));
+                before_experts(batches.back());
+            }
+            for (Batch& b : batches) experts(b);
+            for (Batch& b : batches) after_experts(b);
+        }
+    }
+    result_.memory = memory_.layouts();
+}
+
+Label Pipeline::label(const Batch& b, Stage stage, Stream stream, std::size_t chunk) const {
+    Label l;
+    l.stage = stage;
+    l.stream = stream;
+    l.layer = static_cast<std::uint16_t>(b.layer);
+    l.micro_batch = static_cast<std::uint16_t>(b.micro_batch);
+    l.chunk = static_cast<std::uint16_t>(chunk);
+    return l;
+}
+
+TaskId Pipeline::compute(Label label, std::size_t rank, Seconds duration) {
+    Task t;
+    t.kind = TaskKind::compute;
+    t.label = label;
+    t.label.rank = RankId(rank);
+    t.duration = duration;
+    const TaskId id = result_.graph.add(t);
+    if (compute_tail_[rank] != nothing) result_.graph.wait(id, compute_tail_[rank]);
+    compute_tail_[rank] = id;
+    return id;
+}
+
+Range Pipeline::micro_batch_tokens(std::size_t data, std::size_t micro_batch) const {
+    return part_of(grid_.tokens(scenario_.batch, data), scenario_.schedule.micro_batches, i64(micro_batch));
+}
+
+void Pipeline::route(Batch& b) {
+    const auto top_k = static_cast<std::size_t>(scenario_.model.top_k);
+    const std::int64_t experts = scenario_.model.experts, chunks = scenario_.schedule.chunks;
+    std::vector<std::vector<ExpertIndex>> choices(grid_.data());
+    std::int64_t chosen = 0, dropped = 0;
+    for (std::size_t d = 0; d < grid_.data(); ++d) {
+        const Range tokens = micro_batch_tokens(d, b.micro_batch);
+        choices[d].resize(static_cast<std::size_t>(tokens.size()) * top_k);
+        result_.plan.policy->route(LayerId(b.layer), tokens, choices[d]);
+        chosen += i64(choices[d].size());
+        // Each source rank keeps to its own share of an expert's capacity, so that no rank has to ask another.
+        if (const auto& factor = scenario_.routing.capacity_factor)
+            dropped += drop_overflow(
+                choices[d], expert_capacity(*factor, tokens.size(), scenario_.model.top_k, experts), experts);
+    }
+    for (std::int64_t c = 0; c < chunks; ++c) {
+        std::vector<SourceChoices> sources;
+        for (std::size_t d = 0; d < grid_.data(); ++d) {
+            const Range part = part_of({0, i64(choices[d].size() / top_k)}, chunks, c);
+            sources.push_back({d, std::span<const ExpertIndex>(choices[d])
+                                      .subspan(static_cast<std::size_t>(part.begin) * top_k,
+                                               static_cast<std::size_t>(part.size()) * top_k)});
+        }
+        b.exchanges.push_back(count_exchange(sources, LayerId(b.layer), top_k, scenario_.dispatch.dedup,
+                                             result_.plan.placement, grid_, result_.plan.fabric));
+    }
+    count_layer(b, chosen, dropped);
+    memory_.add(b.exchanges);
+}
+
+void Pipeline::count_layer(const Batch& b, std::int64_t chosen, std::int64_t dropped) {
+    LayerLoad& load = result_.layers[b.layer];
+    load.chosen += chosen;
+    load.dropped += dropped;
+    for (const Exchange& x : b.exchanges)
+        for (std::size_t r = 0; r < grid_.ranks(); ++r)
+            for (std::size_t e = 0; e < load.expert_tokens.size(); ++e) {
+                load.rank_tokens[r] += x.assignments(r, e);
+                // Ranks of a tensor-parallel group share each expert: count its tokens once.
+                if (grid_.tensor_of(RankId(r)) == 0) load.expert_tokens[e] += x.assignments(r, e);
+            }
+}
+
+void Pipeline::count_message(const Transfer& t, Bytes& kind) {
+    kind += t.bytes;
+    const Fabric& fabric = result_.plan.fabric;
+    (fabric.crosses_nodes(t.from, t.to) ? result_.bytes.between_nodes : result_.bytes.inside_nodes) += t.bytes;
+    result_.rank_bytes(t.from.value(), t.to.value()) += t.bytes.value();
+    const Route route = fabric.route(t.from, t.to);
+    for (const LinkId link : route.links()) result_.link_bytes[link.value()] += t.bytes;
+}
+
+CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage, std::span<const TaskId> ready,
+                                  std::vector<TaskId>& bounds, std::span<const TaskId> held) {
+    const bool out = stage == Stage::dispatch;
+    const Dtype dtype = out ? scenario_.dispatch.dtype : scenario_.dispatch.return_dtype;
+    const Bytes row(scenario_.model.hidden * bytes_of(dtype));
+    const auto messages = out ? dispatch_messages(b.exchanges[chunk], row) : return_messages(b.exchanges[chunk], row);
+    const Label what = label(b, stage, out ? Stream::dispatch : Stream::return_, chunk);
+    TaskGraph& graph = result_.graph;
+    CollectiveEnds ends = add_collective_ends(graph, what, grid_.ranks());
+    if (scenario_.network == NetworkKind::simgrid)
+        add_transfers(graph, ends, what, messages, result_.plan.fabric, messages_);
+    else
+        bounds = group_bounds_.add(graph, ends, what, messages, held);
+    std::vector<Bytes> sent(grid_.ranks());
+    std::vector<bool> takes_part(grid_.ranks());
+    for (const Message& m : messages) {
+        count_message({m.from, m.to, m.bytes}, out ? result_.bytes.dispatch : result_.bytes.return_);
+        sent[m.from.value()] += m.bytes;
+        takes_part[m.from.value()] = takes_part[m.to.value()] = true;
+    }
+    auto& tail = out ? dispatch_tail_ : return_tail_;
+    for (std::size_t r = 0; r < grid_.ranks(); ++r) {
+        graph.wait(ends.issue[r], ready[r]);
+        if (tail[r] != nothing) graph.wait(ends.issue[r], tail[r]);
+        tail[r] = ends.done[r];
+        Label span = what;
+        span.rank = RankId(r);
+        if (takes_part[r]) graph.add_span({span, ends.issue[r], ends.done[r], sent[r]});
+    }
+    return ends;
+}
+
+std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<TaskId>& before,
+                                         const std::vector<std::int64_t>& tokens, int times) {
+    if (grid_.tensor() == 1 || times == 0) return before;
+    std::vector<TaskId> after = before;
+    for (std::size_t d = 0; d < grid_.data(); ++d) {
+        std::vector<RankId> ranks;
+        std::vector<TaskId> own;
+        for (std::size_t t = 0; t < grid_.tensor(); ++t) {
+            ranks.push_back(grid_.rank(d, t));
+            own.push_back(before[ranks.back().value()]);
+        }
+        const Bytes bytes = cost_.activation(tokens[ranks[0].value()]);
+        const auto first = result_.graph.tasks().size();
+        const auto done = add_ring_all_reduce(result_.graph, label, ranks, own, bytes, times, scenario_.network,
+                                              result_.plan.fabric, messages_);
+        for (std::size_t i = first; i < result_.graph.tasks().size(); ++i) {
+            const Task& t = result_.graph.tasks()[i];
+            if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, result_.bytes.tensor);
+        }
+        for (std::size_t t = 0; t < grid_.tensor(); ++t) {
+            after[ranks[t].value()] = done[t];
+            Label span = label;
+            span.rank = ranks[t];
+            if (done[t] != own[t]) result_.graph.add_span({span, own[t], done[t], Bytes{}});
+        }
+    }
+    return after;
+}
+
+void Pipeline::before_experts(Batch& b) {
+    route(b);
+    const std::size_t ranks = grid_.ranks();
+    std::vector<std::int64_t> tokens(ranks);
+    std::vector<TaskId> attended(ranks);
+    for (std::size_t r = 0; r < ranks; ++r) {
+        tokens[r] = micro_batch_tokens(grid_.data_of(RankId(r)), b.micro_batch).size();
+        attended[r] = compute(label(b, Stage::attention, Stream::compute), r, cost_.attention(tokens[r]));
+        const TaskId earlier = layer_done_[b.micro_batch][r];
+        if (earlier != nothing && earlier != compute_tail_[r]) result_.graph.wait(attended[r], earlier);
+    }
+    const auto summed =
+        all_reduce(label(b, Stage::attention, Stream::tensor), attended, tokens, cost_.attention_all_reduces());
+    for (std::size_t r = 0; r < ranks; ++r) {
+        const TaskId gate = compute(label(b, Stage::gate, Stream::compute), r, cost_.gate(tokens[r]));
+        if (summed[r] != attended[r]) result_.graph.wait(gate, summed[r]);
+        compute(label(b, Stage::select, Stream::compute), r, cost_.select(tokens[r]));
+    }
+    const std::vector<TaskId> held = std::move(held_bounds_[b.micro_batch]);
+    for (std::size_t c = 0; c < b.exchanges.size(); ++c) {
+        std::vector<TaskId> packed(ranks);
+        for (std::size_t r = 0; r < ranks; ++r)
+            packed[r] = compute(label(b, Stage::pack, Stream::compute, c), r,
+                                cost_.pack(b.exchanges[c].sent_rows[r]));
+        std::vector<TaskId>& bounds = b.bounds.emplace_back();
+        b.dispatched.push_back(exchange(b, c, Stage::dispatch, packed, bounds, held));
+    }
+    for (std::size_t r = 0; r < ranks; ++r)
+        if (scenario_.model.shared_experts > 0)
+            compute(label(b, Stage::expert, Stream::compute), r, cost_.shared_experts(tokens[r]));
+}
+
+void Pipeline::experts(Batch& b) {
+    const std::size_t ranks = grid_.ranks();
+    for (std::size_t c = 0; c < b.exchanges.size(); ++c) {
+        const Exchange& x = b.exchanges[c];
+        std::vector<TaskId> computed(ranks);
+        std::vector<std::int64_t> rows(ranks);
+        for (std::size_t r = 0; r < ranks; ++r) {
+            const auto own = x.assignments.row(r);
+            rows[r] = std::accumulate(own.begin(), own.end(), std::int64_t{0});
+            computed[r] = compute(label(b, Stage::expert, Stream::compute, c), r, cost_.expert(own));
+            result_.graph.wait(computed[r], b.dispatched[c].done[r]);
+        }
+        const auto summed = all_reduce(label(b, Stage::expert, Stream::tensor, c), computed, rows, 1);
+        std::vector<TaskId> bounds;
+        b.returned.push_back(exchange(b, c, Stage::return_, summed, bounds, b.bounds[c]));
+        auto& held = held_bounds_[b.micro_batch];
+        held.insert(held.end(), bounds.begin(), bounds.end());
+    }
+}
+
+void Pipeline::after_experts(Batch& b) {
+    for (std::size_t r = 0; r < grid_.ranks(); ++r) {
+        std::int64_t rows = 0, tokens = 0;
+        for (const Exchange& x : b.exchanges) {
+            rows += x.sent_rows[r];
+            tokens += x.tokens[r];
+        }
+        const TaskId unpack = compute(label(b, Stage::unpack, Stream::compute), r, cost_.unpack(rows));
+        for (const CollectiveEnds& ends : b.returned) result_.graph.wait(unpack, ends.done[r]);
+        compute(label(b, Stage::combine, Stream::compute), r, cost_.combine(rows, tokens));
+        layer_done_[b.micro_batch][r] =
+            compute(label(b, Stage::residual, Stream::compute), r, cost_.residual(tokens));
+    }
+}
+
+}  // namespace moesim

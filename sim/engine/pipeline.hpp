@@ -1,0 +1,60 @@
+#pragma once
+// The ten stages of every layer, micro-batch and chunk as a task graph.
+#include <memory>
+#include <vector>
+
+#include "engine/collective.hpp"
+#include "engine/result.hpp"
+#include "engine/simulate.hpp"
+#include "cost/stage_cost.hpp"
+
+namespace moesim {
+
+// Builds the graph and counts loads and traffic into the result. Compute of a rank runs on one stream in the order in
+// which it is added; each rank has one stream for dispatches and one for returns.
+class Pipeline {
+  public:
+    Pipeline(Result& result, const MessageModel& messages);
+    void build(const Progress& progress);
+
+  private:
+    // A micro-batch in one layer, between its phases.
+    struct Batch {
+        std::size_t layer = 0, micro_batch = 0;
+        std::vector<Exchange> exchanges;        // [chunk]
+        std::vector<CollectiveEnds> dispatched;  // [chunk]
+        std::vector<CollectiveEnds> returned;    // [chunk]
+        std::vector<std::vector<TaskId>> bounds; // [chunk]: group bounds of the dispatch, then of the return
+    };
+
+    void before_experts(Batch& b);  // attention .. dispatch
+    void experts(Batch& b);         // expert, return
+    void after_experts(Batch& b);   // unpack .. residual
+    void route(Batch& b);
+    void count_layer(const Batch& b, std::int64_t chosen, std::int64_t dropped);
+    [[nodiscard]] Range micro_batch_tokens(std::size_t data, std::size_t micro_batch) const;
+
+    [[nodiscard]] Label label(const Batch& b, Stage stage, Stream stream, std::size_t chunk = 0) const;
+    // A compute task on a rank's compute stream.
+    TaskId compute(Label label, std::size_t rank, Seconds duration);
+    CollectiveEnds exchange(const Batch& b, std::size_t chunk, Stage stage, std::span<const TaskId> ready,
+                            std::vector<TaskId>& bounds, std::span<const TaskId> held);
+    // Where the ranks of each tensor-parallel group have summed up what they hold.
+    std::vector<TaskId> all_reduce(const Label& label, const std::vector<TaskId>& before,
+                                   const std::vector<std::int64_t>& tokens, int times);
+    void count_message(const Transfer& t, Bytes& kind);
+
+    Result& result_;
+    const Scenario& scenario_;
+    const MessageModel& messages_;
+    RankGrid grid_;
+    StageCost cost_;
+    GroupBounds group_bounds_;
+    MemoryTally memory_;
+    std::vector<TaskId> compute_tail_;                 // [rank]: the last task on its compute stream
+    std::vector<TaskId> dispatch_tail_, return_tail_;  // [rank]: the last collective's end on that stream
+    std::vector<std::vector<TaskId>> held_bounds_;     // [micro-batch]: bounds that its next dispatch comes after
+    std::vector<std::vector<TaskId>> layer_done_;      // [micro-batch][rank]: the end of its last layer so far
+};
+
+}  // namespace moesim

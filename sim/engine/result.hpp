@@ -1,0 +1,40 @@
+#pragma once
+// What a simulation yields: every task with its times, and what was counted on the way. Metrics are derived from it.
+#include <vector>
+
+#include "base/matrix.hpp"
+#include "engine/memory_layout.hpp"
+#include "engine/plan.hpp"
+#include "engine/run_tasks.hpp"
+#include "engine/task_graph.hpp"
+
+namespace moesim {
+
+// Routing of one MoE layer over the whole batch.
+struct LayerLoad {
+    std::vector<std::int64_t> expert_tokens;  // [expert]: rows computed, dropped ones left out
+    std::vector<std::int64_t> rank_tokens;    // [rank]
+    std::int64_t chosen = 0;                  // token-expert choices before any drop
+    std::int64_t dropped = 0;
+};
+
+// Bytes that cross the fabric, by what for; copies that stay on their GPU are not among them.
+struct NetworkBytes {
+    Bytes dispatch, return_, tensor;
+    Bytes inside_nodes, between_nodes;  // together the sum of the three above
+};
+
+struct Result {
+    Plan plan;
+    std::uint64_t seed = 0;  // the scenario's
+    TaskGraph graph;
+    std::vector<TaskTime> times;               // [task]
+    std::vector<LayerLoad> layers;             // [layer]
+    NetworkBytes bytes;
+    std::vector<Bytes> link_bytes;             // [link]
+    std::vector<BytesPerSecond> link_capacity; // [link], usable
+    Matrix<std::int64_t> rank_bytes;           // [from][to]
+    std::vector<MemoryLayout> memory;          // [rank]
+};
+
+}  // namespace moesim

@@ -1,0 +1,25 @@
+#pragma once
+// Runs a task graph on the simulated cluster.
+#include <functional>
+#include <vector>
+
+#include "engine/task_graph.hpp"
+#include "network/message.hpp"
+#include "network/simulated_cluster.hpp"
+
+namespace moesim {
+
+struct TaskTime {
+    Seconds start, finish;
+    TaskId cause = no_cause;  // what ended last (or first, see Task) before it could start
+    static constexpr TaskId no_cause = 0xffffffffU;
+};
+
+// Called now and then with the share of the work that is done, 0..1.
+using OnProgress = std::function<void(double share)>;
+
+// Throws InternalError where the graph has a cycle, which leaves tasks that never start.
+std::vector<TaskTime> run_tasks(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
+                                const std::vector<SpeedChange>& speeds, const OnProgress& progress);
+
+}  // namespace moesim

@@ -1,0 +1,57 @@
+#include "engine/simulate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "engine/pipeline.hpp"
+
+namespace moesim {
+namespace {
+
+std::vector<SpeedChange> speed_changes(const std::vector<StragglerSpec>& stragglers) {
+    std::vector<SpeedChange> changes;
+    for (const StragglerSpec& s : stragglers) {
+        changes.push_back({s.rank, s.from, s.speed});
+        if (s.until) changes.push_back({s.rank, *s.until, 1.0});
+    }
+    // Where one slowdown ends as the next one starts, the start counts: it comes later in the list.
+    std::stable_sort(changes.begin(), changes.end(), [](const SpeedChange& a, const SpeedChange& b) {
+        return a.at != b.at ? a.at < b.at : a.speed > b.speed;
+    });
+    return changes;
+}
+
+void check_memory(const Result& result) {
+    const auto fullest = std::max_element(result.memory.begin(), result.memory.end(),
+                                          [](const auto& a, const auto& b) { return a.total() < b.total(); });
+    const Profile& profile = result.plan.scenario.profile;
+    if (fullest->total() <= profile.memory_capacity.value) return;
+    const auto gib = [](Bytes b) { return b.as_double() / (1 << 30); };
+    std::string parts;
+    for (const auto& [name, bytes] : fullest->parts())
+        parts += fmt::format("{}{} {:.2f}", parts.empty() ? "" : ", ", name, gib(bytes));
+    throw InputError(fmt::format("{}: $.model: found {:.2f} GiB of memory needed on rank {} ({}), expected at most "
+                                 "{:.2f} GiB, the memory of profile \"{}\"",
+                                 result.plan.origin, gib(fullest->total()), fullest - result.memory.begin(), parts,
+                                 gib(profile.memory_capacity.value), profile.name));
+}
+
+}  // namespace
+
+Result simulate(Plan plan, const Progress& progress) {
+    Result result{std::move(plan), {}, {}, {}, {}, {}, {}, {}, {}, {}};
+    result.seed = result.plan.scenario.seed;
+    const MessageModel messages(result.plan.fabric, result.plan.scenario.profile);
+    Pipeline(result, messages).build(progress);
+    check_memory(result);
+    const OnProgress on_progress = [&](double share) {
+        if (progress) progress("simulating", share);
+    };
+    result.times = run_tasks(result.graph, result.plan.fabric, messages,
+                             speed_changes(result.plan.scenario.stragglers), on_progress);
+    return result;
+}
+
+}  // namespace moesim

@@ -1,0 +1,32 @@
+#pragma once
+// What a message meets on its way: a start-up time, and links of a usable capacity.
+#include <vector>
+
+#include "base/units.hpp"
+#include "config/profile.hpp"
+#include "topology/fabric.hpp"
+
+namespace moesim {
+
+class MessageModel {
+  public:
+    MessageModel(const Fabric& fabric, const Profile& profile);
+
+    // Usable rate of each link: its capacity times the efficiency of its class.  [link]
+    [[nodiscard]] const std::vector<BytesPerSecond>& capacity() const { return capacity_; }
+    [[nodiscard]] BytesPerSecond capacity(LinkId link) const { return capacity_[link.value()]; }
+    // Time before a message takes its share of the links: the class's overhead, the latencies of the route, and
+    // half_size / c, c the least usable capacity on the route. A message of n bytes that is alone so reaches
+    // c n / (n + half_size) once it moves (Hockney's n_1/2; Hockney and Jesshope, "Parallel Computers 2", 1988).
+    [[nodiscard]] Seconds latency(const Route& route) const;
+    // The least usable capacity on the route: what one message alone moves at.
+    [[nodiscard]] BytesPerSecond narrowest(const Route& route) const;
+
+  private:
+    [[nodiscard]] const LinkProfile& profile_of(const Route& route) const;
+    const Fabric& fabric_;
+    LinkProfile nvlink_, nic_;
+    std::vector<BytesPerSecond> capacity_;
+};
+
+}  // namespace moesim

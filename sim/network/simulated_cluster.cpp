@@ -1,0 +1,145 @@
+#include "network/simulated_cluster.hpp"
+
+#include <fmt/format.h>
+#include <xbt/log.h>
+
+#include <map>
+#include <simgrid/kernel/ProfileBuilder.hpp>
+#include <simgrid/kernel/Timer.hpp>
+#include <simgrid/s4u.hpp>
+#include <unordered_map>
+
+#include "base/error.hpp"
+
+namespace moesim {
+namespace {
+
+namespace s4u = simgrid::s4u;
+
+// A host computes one nominal second in this many of SimGrid's flops. The scale keeps microseconds well above the
+// remainders that SimGrid rounds to zero.
+constexpr double flops_per_second = 1e12;
+
+// Starts SimGrid quietly and exactly: it must neither print nor round what we ask of it.
+std::unique_ptr<s4u::Engine> make_engine() {
+    if (s4u::Engine::is_initialized()) throw InternalError("a process can hold one simulation only");
+    std::string name = "moesim";
+    char* arguments[] = {name.data(), nullptr};
+    int count = 1;
+    auto engine = std::make_unique<s4u::Engine>(&count, arguments);
+    xbt_log_control_set("root.thresh:critical");
+    for (const char* setting :
+         {"network/model:CM02", "network/crosstraffic:0", "network/TCP-gamma:0", "network/weight-S:0",
+          "maxmin/precision:1e-12", "surf/precision:1e-15"})
+        s4u::Engine::set_config(setting);
+    return engine;
+}
+
+}  // namespace
+
+class SimulatedCluster::Impl {
+  public:
+    Impl(const Fabric& fabric, const MessageModel& messages, const std::vector<SpeedChange>& changes, OnDone on_done)
+        : engine_(make_engine()), on_done_(std::move(on_done)) {
+        auto* zone = s4u::create_full_zone("cluster");
+        for (std::size_t r = 0; r < fabric.ranks(); ++r)
+            hosts_.push_back(zone->create_host(fmt::format("gpu{}", r), flops_per_second));
+        set_speeds(changes);
+        for (s4u::Host* host : hosts_) host->seal();
+        std::vector<s4u::LinkInRoute> links;
+        for (std::size_t l = 0; l < fabric.links().size(); ++l) {
+            auto* link = zone->create_link(fabric.links()[l].name, messages.capacity(LinkId(l)).value());
+            link->set_latency(0.0)->seal();
+            links.emplace_back(link);
+        }
+        add_routes(*zone, fabric, links);
+        zone->seal();
+        s4u::Activity::on_completion_cb([this](const s4u::Activity& activity) { ended(activity); });
+    }
+
+    void start(std::uint32_t token, const s4u::ActivityPtr& activity) {
+        running_.emplace(activity.get(), Running{activity, token});
+        activity->vetoable_start();
+    }
+
+    [[nodiscard]] s4u::Host* host(RankId rank) const { return hosts_[rank.value()]; }
+
+    void run(std::function<void()> first) {
+        simgrid::kernel::timer::Timer::set(0.0, std::move(first));
+        engine_->run();
+        if (!running_.empty()) throw InternalError("the simulation ended with activities under way");
+    }
+
+  private:
+    struct Running {
+        s4u::ActivityPtr activity;  // SimGrid forgets activities that nobody holds
+        std::uint32_t token;
+    };
+
+    void set_speeds(const std::vector<SpeedChange>& changes) {
+        std::map<RankId, std::string> profiles;
+        for (const SpeedChange& c : changes)
+            profiles[c.rank] += fmt::format("{:.17g} {:.17g}\n", c.at.value(), c.speed);
+        for (const auto& [rank, text] : profiles)
+            host(rank)->set_speed_profile(simgrid::kernel::profile::ProfileBuilder::from_string(
+                fmt::format("speed{}", rank.value()), text, -1.0));
+    }
+
+    void add_routes(s4u::NetZone& zone, const Fabric& fabric, const std::vector<s4u::LinkInRoute>& links) {
+        std::vector<s4u::LinkInRoute> route;
+        for (std::size_t from = 0; from < fabric.ranks(); ++from)
+            for (std::size_t to = 0; to < fabric.ranks(); ++to) {
+                if (from == to) continue;
+                route.clear();
+                const Route path = fabric.route(RankId(from), RankId(to));
+                for (const LinkId id : path.links()) route.push_back(links[id.value()]);
+                zone.add_route(hosts_[from]->get_netpoint(), hosts_[to]->get_netpoint(), nullptr, nullptr, route,
+                               false);
+            }
+    }
+
+    void ended(const s4u::Activity& activity) {
+        const auto at = running_.find(&activity);
+        if (at == running_.end()) return;
+        // SimGrid still works on the activity when it tells of its end: let go of it one step later.
+        last_ended_ = std::move(at->second.activity);
+        const std::uint32_t token = at->second.token;
+        running_.erase(at);
+        on_done_(token);
+    }
+
+    std::unique_ptr<s4u::Engine> engine_;
+    OnDone on_done_;
+    std::vector<s4u::Host*> hosts_;
+    std::unordered_map<const s4u::Activity*, Running> running_;
+    s4u::ActivityPtr last_ended_;
+};
+
+SimulatedCluster::SimulatedCluster(const Fabric& fabric, const MessageModel& messages,
+                                   const std::vector<SpeedChange>& changes, OnDone on_done)
+    : impl_(std::make_unique<Impl>(fabric, messages, changes, std::move(on_done))) {}
+
+SimulatedCluster::~SimulatedCluster() = default;
+
+void SimulatedCluster::start_compute(std::uint32_t token, RankId rank, Seconds at_nominal_speed) {
+    const auto exec = s4u::Exec::init();
+    exec->set_flops_amount(at_nominal_speed.value() * flops_per_second);
+    exec->set_host(impl_->host(rank));
+    impl_->start(token, exec);
+}
+
+void SimulatedCluster::start_flow(std::uint32_t token, RankId from, RankId to, Bytes bytes) {
+    const auto comm = s4u::Comm::sendto_init(impl_->host(from), impl_->host(to));
+    comm->set_payload_size(static_cast<std::uint64_t>(bytes.value()));
+    impl_->start(token, comm);
+}
+
+void SimulatedCluster::after(Seconds delay, std::function<void()> callback) {
+    simgrid::kernel::timer::Timer::set(now().value() + delay.value(), std::move(callback));
+}
+
+Seconds SimulatedCluster::now() const { return Seconds(s4u::Engine::get_clock()); }
+
+void SimulatedCluster::run(std::function<void()> first) { impl_->run(std::move(first)); }
+
+}  // namespace moesim

@@ -1,0 +1,129 @@
+#include "result/result_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/version.hpp"
+#include "config/scenario_json.hpp"
+#include "network/simulator_version.hpp"
+#include "result/timeline.hpp"
+
+namespace moesim {
+namespace {
+
+using Out = nlohmann::ordered_json;
+
+Out seconds(const std::vector<Seconds>& values) {
+    Out all = Out::array();
+    for (const Seconds s : values) all.push_back(s.value());
+    return all;
+}
+
+Out stages_json(const Metrics& m) {
+    Out all = Out::array();
+    for (std::size_t s = 0; s < stage_count; ++s) {
+        const StageMetrics& stage = m.stages[s];
+        all.push_back({{"stage", stage_names[s]},
+                       {"mean_s", stage.mean.value()},
+                       {"slowest_s", stage.slowest.value()},
+                       {"slowest_rank", stage.slowest_rank.value()},
+                       {"critical_path_s", stage.critical_path.value()},
+                       {"per_rank_s", seconds(stage.per_rank)}});
+    }
+    return all;
+}
+
+Out balance_json(const LayerMetrics& l) {
+    return {{"expert_cv", l.experts.cv},
+            {"expert_max_over_mean", l.experts.max_over_mean},
+            {"rank_cv", l.ranks.cv},
+            {"rank_max_over_mean", l.ranks.max_over_mean},
+            {"drop_rate", l.drop_rate}};
+}
+
+Out load_json(const Result& r, const Metrics& m) {
+    Out load = balance_json(m.load);
+    load["layers"] = Out::array();
+    for (std::size_t l = 0; l < m.layers.size(); ++l) {
+        Out layer = {{"layer", l}};
+        layer.update(balance_json(m.layers[l]));
+        layer["expert_tokens"] = r.layers[l].expert_tokens;
+        layer["rank_tokens"] = r.layers[l].rank_tokens;
+        load["layers"].push_back(std::move(layer));
+    }
+    return load;
+}
+
+Out matrix_json(const Matrix<std::int64_t>& m) {
+    Out rows = Out::array();
+    for (std::size_t r = 0; r < m.rows(); ++r) rows.push_back(std::vector<std::int64_t>(m.row(r).begin(), m.row(r).end()));
+    return rows;
+}
+
+Out traffic_json(const Result& r) {
+    const Fabric& fabric = r.plan.fabric;
+    Matrix<std::int64_t> nodes(fabric.nodes(), fabric.nodes());
+    for (std::size_t a = 0; a < fabric.ranks(); ++a)
+        for (std::size_t b = 0; b < fabric.ranks(); ++b)
+            nodes(fabric.node_of(RankId(a)).value(), fabric.node_of(RankId(b)).value()) += r.rank_bytes(a, b);
+    Out j = {{"dispatch_bytes", r.bytes.dispatch.value()},
+             {"return_bytes", r.bytes.return_.value()},
+             {"tensor_parallel_bytes", r.bytes.tensor.value()},
+             {"inside_nodes_bytes", r.bytes.inside_nodes.value()},
+             {"between_nodes_bytes", r.bytes.between_nodes.value()},
+             {"node_to_node_bytes", matrix_json(nodes)}};
+    if (fabric.ranks() <= 256) j["rank_to_rank_bytes"] = matrix_json(r.rank_bytes);
+    return j;
+}
+
+Out links_json(const Result& r, const Metrics& m) {
+    constexpr std::array<const char*, 3> classes = {"nvlink", "nic", "uplink"};
+    Out all = Out::array();
+    for (const LinkUse& use : m.links) {
+        const Link& link = r.plan.fabric.link(use.link);
+        all.push_back({{"link", link.name},
+                       {"class", classes[static_cast<std::size_t>(link.link_class)]},
+                       {"bytes", use.bytes.value()},
+                       {"usable_bytes_per_s", r.link_capacity[use.link.value()].value()},
+                       {"use_share", use.share}});
+    }
+    return all;
+}
+
+Out memory_json(const Result& r, const Metrics& m) {
+    Out ranks = Out::array();
+    for (const MemoryLayout& layout : r.memory) {
+        Out one = Out::object();
+        for (const auto& [name, bytes] : layout.parts()) one[std::string(name) + "_bytes"] = bytes.value();
+        one["total_bytes"] = layout.total().value();
+        ranks.push_back(std::move(one));
+    }
+    return {{"capacity_bytes", r.plan.scenario.profile.memory_capacity.value.value()},
+            {"fullest_rank", m.fullest_rank.value()},
+            {"ranks", std::move(ranks)}};
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const Result& r, const Metrics& m) {
+    return {{"schema", "moesim.result/1"},
+            {"name", r.plan.scenario.name},
+            {"moesim_version", version()},
+            {"simgrid_version", simgrid_version()},
+            {"seed", r.seed},
+            {"makespan_s", m.makespan.value()},
+            {"tokens", m.tokens},
+            {"tokens_per_s", m.tokens_per_s},
+            {"stages", stages_json(m)},
+            {"idle",
+             {{"mean_s", m.mean_idle.value()},
+              {"longest_s", m.longest_idle.value()},
+              {"per_rank_s", seconds(m.idle)}}},
+            {"load", load_json(r, m)},
+            {"traffic", traffic_json(r)},
+            {"links", links_json(r, m)},
+            {"memory", memory_json(r, m)},
+            {"timeline", timeline_json(r)},
+            {"scenario", to_json(r.plan.scenario)}};
+}
+
+}  // namespace moesim

@@ -1,0 +1,92 @@
+#include "result/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/version.hpp"
+#include "result/human.hpp"
+
+namespace moesim {
+namespace {
+
+constexpr std::size_t shown_links = 5;
+
+class Text {
+  public:
+    template <class... Args>
+    void line(fmt::format_string<Args...> format, Args&&... args) {
+        fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+        text_ += '\n';
+    }
+    [[nodiscard]] std::string take() { return std::move(text_); }
+
+  private:
+    std::string text_;
+};
+
+void head(Text& out, const Result& r, const Metrics& m) {
+    const Scenario& s = r.plan.scenario;
+    out.line("{}", s.name);
+    out.line("  {} GPUs in {} node{} ({}), profile {}, {} tokens, {} MoE layer{}, top-{} of {} experts", r.plan.fabric.ranks(),
+             r.plan.fabric.nodes(), r.plan.fabric.nodes() == 1 ? "" : "s", s.topology.name, s.profile.name,
+             m.tokens, s.model.moe_layers, s.model.moe_layers == 1 ? "" : "s", s.model.top_k, s.model.experts);
+    out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound", r.seed,
+             version());
+    out.line("");
+    out.line("makespan     {:>10}   {} tokens/s", human(m.makespan), human_count(m.tokens_per_s));
+    out.line("");
+}
+
+void stages(Text& out, const Metrics& m) {
+    out.line("stage          mean/rank   slowest rank      critical path");
+    for (std::size_t i = 0; i < stage_count; ++i) {
+        const StageMetrics& s = m.stages[i];
+        out.line("{:<12} {:>11}   {:>10} #{:<4} {:>10} {:>7}", stage_names[i], human(s.mean), human(s.slowest),
+                 s.slowest_rank.value(), human(s.critical_path), human_share(s.critical_path / m.makespan));
+    }
+    out.line("{:<12} {:>11}   {:>10}       of each GPU's compute stream: {} on average", "idle", human(m.mean_idle),
+             human(m.longest_idle), human_share(m.mean_idle / m.makespan));
+    out.line("  Stages overlap, so only the critical path adds up to the makespan. Dispatch and return last from a rank's");
+    out.line("  first send until all that it sends and gets has arrived: waiting for slower ranks is part of them.");
+    out.line("");
+}
+
+void load_and_traffic(Text& out, const Result& r, const Metrics& m) {
+    out.line("load         experts: CV {:.3f}, max/mean {:.3f}; ranks: CV {:.3f}, max/mean {:.3f}; dropped {}",
+             m.load.experts.cv, m.load.experts.max_over_mean, m.load.ranks.cv, m.load.ranks.max_over_mean,
+             human_share(m.load.drop_rate));
+    out.line("traffic      dispatch {}, return {}{}", human(r.bytes.dispatch), human(r.bytes.return_),
+             r.bytes.tensor > Bytes{} ? ", tensor-parallel " + human(r.bytes.tensor) : "");
+    out.line("             inside nodes {}, between nodes {}", human(r.bytes.inside_nodes),
+             human(r.bytes.between_nodes));
+    for (std::size_t i = 0; i < std::min(shown_links, m.links.size()); ++i) {
+        const Link& link = r.plan.fabric.link(m.links[i].link);
+        out.line("{:<12} {:<18} {:>10}   {} of what it could carry in the makespan", i == 0 ? "busiest link" : "", link.name,
+                 human(m.links[i].bytes), human_share(m.links[i].share));
+    }
+    out.line("");
+}
+
+void memory(Text& out, const Result& r, const Metrics& m) {
+    const MemoryLayout& layout = r.memory[m.fullest_rank.value()];
+    const Bytes capacity = r.plan.scenario.profile.memory_capacity.value;
+    out.line("memory       rank {}, the fullest: {} of {} ({})", m.fullest_rank.value(), human(layout.total()),
+             human(capacity), human_share(layout.total().as_double() / capacity.as_double()));
+    for (const auto& [name, bytes] : layout.parts())
+        if (bytes > Bytes{}) out.line("             {:<14} {:>10}", name, human(bytes));
+}
+
+}  // namespace
+
+std::string table(const Result& result, const Metrics& metrics) {
+    Text out;
+    head(out, result, metrics);
+    stages(out, metrics);
+    load_and_traffic(out, result, metrics);
+    memory(out, result, metrics);
+    return out.take();
+}
+
+}  // namespace moesim

@@ -1,0 +1,12 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+
+#include "engine/plan.hpp"
+
+namespace moesim {
+
+// Scenario -> Plan: builds fabric, placement and routing policy. `origin` names the scenario in messages.
+Plan resolve(Scenario scenario, std::string origin);
+
+}  // namespace moesim

@@ -1,0 +1,25 @@
+#pragma once
+// An exchange as messages: what is sent, and what each message has to wait for.
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/units.hpp"
+#include "traffic/exchange.hpp"
+
+namespace moesim {
+
+struct Message {
+    RankId from, to;
+    Bytes bytes;
+    bool waits_for_issue = true;       // for the sender to start the collective
+    std::vector<std::uint32_t> after;  // earlier messages of the list that have to arrive first
+};
+
+// Dispatch: every hop, a forwarding one after the hop that it forwards.
+std::vector<Message> dispatch_messages(const Exchange& exchange, Bytes row);
+
+// Return: every hop backwards. Results of a GPU that was reached by forwarding go to the forwarder, which adds up what
+// belongs to one token and sends one row a token on: after all that it waits for, and its own start.
+std::vector<Message> return_messages(const Exchange& exchange, Bytes row);
+
+}  // namespace moesim
