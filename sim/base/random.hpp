@@ -18,8 +18,7 @@ constexpr std::uint64_t mix64(std::uint64_t x) {
 class RandomStream {
   public:
     // The stream number `index` of a family; a family is named by its key (see stream_key).
-    constexpr RandomStream(std::uint64_t key, std::uint64_t index)
-        : state_(mix64(key ^ mix64(index + golden_gamma))) {}
+    constexpr RandomStream(std::uint64_t key, std::uint64_t index) : state_(mix64(key ^ mix64(index + golden_gamma))) {}
 
     constexpr std::uint64_t next() { return mix64(state_ += golden_gamma); }
 
@@ -27,9 +26,7 @@ class RandomStream {
     constexpr double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
     // Uniform in [0, n) by multiplication (Lemire 2019, without the rejection step: bias below n / 2^32).
-    constexpr std::uint32_t below(std::uint32_t n) {
-        return static_cast<std::uint32_t>(((next() >> 32) * n) >> 32);
-    }
+    constexpr std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>(((next() >> 32) * n) >> 32); }
 
     // Standard normal by Box and Muller (1958); one of the pair, so that a draw takes a fixed count of numbers.
     double normal() {

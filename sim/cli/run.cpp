@@ -54,7 +54,8 @@ void run(const RunOptions& options) {
 void add_run_command(CLI::App& app) {
     auto options = std::make_shared<RunOptions>();
     CLI::App* command = app.add_subcommand("run", "Simulates a scenario");
-    command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file, or a result.json to repeat")->required();
+    command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file, or a result.json to repeat")
+        ->required();
     command->add_flag("--json", options->json, "the result document on stdout instead of the table");
     command->add_option("--out", options->out, "folder for result.json and trace.json");
     command->add_option("--seed", options->seed, "in the place of the scenario's seed")

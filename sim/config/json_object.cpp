@@ -30,9 +30,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 // " ; did you mean ...?" for the nearest name within a third of the word's length, else nothing.
 std::string suggestion(std::string_view word, std::initializer_list<std::string_view> names) {
     if (word.size() > 64) return {};
-    const auto* nearest = std::min_element(names.begin(), names.end(), [&](auto a, auto b) {
-        return edit_distance(word, a) < edit_distance(word, b);
-    });
+    const auto* nearest = std::min_element(
+        names.begin(), names.end(), [&](auto a, auto b) { return edit_distance(word, a) < edit_distance(word, b); });
     if (nearest == names.end() || edit_distance(word, *nearest) > std::max<std::size_t>(2, word.size() / 3)) return {};
     return fmt::format("; did you mean \"{}\"?", *nearest);
 }
@@ -58,7 +57,8 @@ std::int64_t JsonValue::integer(std::int64_t low, std::int64_t high) const {
     const std::string expected = fmt::format("an integer from {} to {}", low, high);
     if (!present() || !json->is_number_integer()) fail(expected);
     // An unsigned number above the signed range would wrap; it is out of any range asked for here.
-    if (json->is_number_unsigned() && json->get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) fail(expected);
+    if (json->is_number_unsigned() && json->get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
+        fail(expected);
     const auto v = json->get<std::int64_t>();
     if (v < low || v > high) fail(expected);
     return v;
@@ -83,9 +83,9 @@ std::string JsonValue::text() const {
 }
 
 double JsonValue::quantity(Dimension dimension, double low, double high) const {
-    const std::string expected = fmt::format("{} from {} to {}, such as \"{}\"", noun_of(dimension),
-                                             format_quantity(low, dimension), format_quantity(high, dimension),
-                                             example_of(dimension));
+    const std::string expected =
+        fmt::format("{} from {} to {}, such as \"{}\"", noun_of(dimension), format_quantity(low, dimension),
+                    format_quantity(high, dimension), example_of(dimension));
     if (!present() || !json->is_string()) fail(expected);
     const auto v = parse_quantity(json->get_ref<const std::string&>(), dimension);
     if (!v || !(*v >= low && *v <= high)) fail(expected);

@@ -51,9 +51,7 @@ using Out = nlohmann::ordered_json;
 Out with_source(Out value, const std::string& source) { return {{"value", std::move(value)}, {"source", source}}; }
 Out json(const Sourced<double>& s) { return with_source(s.value, s.source); }
 Out json(const Sourced<std::int64_t>& s) { return with_source(s.value, s.source); }
-Out json(const Sourced<Seconds>& s) {
-    return with_source(format_quantity(s.value.value(), Dimension::time), s.source);
-}
+Out json(const Sourced<Seconds>& s) { return with_source(format_quantity(s.value.value(), Dimension::time), s.source); }
 Out json(const Sourced<Bytes>& s) {
     return with_source(format_quantity(s.value.as_double(), Dimension::bytes), s.source);
 }

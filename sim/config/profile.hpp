@@ -19,9 +19,9 @@ struct Sourced {
 
 // How messages fare on links of one class, beyond the wire's own bandwidth and latency.
 struct LinkProfile {
-    Sourced<double> efficiency;   // attainable share of the wire's bandwidth for large messages, (0, 1]
-    Sourced<Bytes> half_size;     // of a message that alone reaches half of that once it moves
-    Sourced<Seconds> overhead;    // paid by every message before it moves (software and protocol)
+    Sourced<double> efficiency;  // attainable share of the wire's bandwidth for large messages, (0, 1]
+    Sourced<Bytes> half_size;    // of a message that alone reaches half of that once it moves
+    Sourced<Seconds> overhead;   // paid by every message before it moves (software and protocol)
     bool operator==(const LinkProfile&) const = default;
 };
 
@@ -39,8 +39,8 @@ struct Profile {
     Sourced<Bytes> memory_capacity;
     Sourced<Bytes> memory_reserved;  // held by the driver and the communication library
     Sourced<BytesPerSecond> memory_bandwidth;
-    Sourced<double> memory_efficiency;  // attainable share of that, (0, 1]
-    Sourced<Seconds> launch;            // one kernel launch
+    Sourced<double> memory_efficiency;                           // attainable share of that, (0, 1]
+    Sourced<Seconds> launch;                                     // one kernel launch
     std::optional<Sourced<FlopsPerSecond>> peak_bf16, peak_fp8;  // dense matrix rate; absent: not supported
     Sourced<std::int64_t> multiprocessors;
     MatmulProfile dense, grouped;          // one product; a batch of products over ragged groups (experts)

@@ -12,8 +12,8 @@
 namespace moesim {
 namespace {
 
-constexpr std::int64_t max_width = 1 << 20;           // hidden and inner sizes
-constexpr std::int64_t max_tokens = 1'000'000'000;    // of a batch
+constexpr std::int64_t max_width = 1 << 20;             // hidden and inner sizes
+constexpr std::int64_t max_tokens = 1'000'000'000;      // of a batch
 constexpr std::int64_t max_nodes_of_work = 50'000'000;  // tasks that a run may hold at once (see check_size)
 
 template <class T>
@@ -50,8 +50,7 @@ void parse_counted(const JsonObject& o, const char* count_key, const char* width
 
 ModelSpec parse_model(const JsonValue& value) {
     const JsonObject o(value, {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated",
-                               "shared_experts", "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn",
-                               "attention"});
+                               "shared_experts", "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn", "attention"});
     ModelSpec m;
     m.hidden = width(o["hidden"]);
     m.dtype = default_if_absent(o["dtype"], Dtype::bf16, dtype);
@@ -87,8 +86,7 @@ ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& to
                         fmt::format("{}, the GPUs of topology \"{}\"", topology.gpus(), topology.name));
     p.expert = o["expert"].integer(1, p.data);
     if (p.data % p.expert != 0) o["expert"].fail(fmt::format("a divisor of data ({})", p.data));
-    if (model.experts % p.expert != 0)
-        o["expert"].fail(fmt::format("a divisor of the {} experts", model.experts));
+    if (model.experts % p.expert != 0) o["expert"].fail(fmt::format("a divisor of the {} experts", model.experts));
     const std::pair<const char*, std::int64_t> sharded[] = {{"expert_ffn", model.expert_ffn},
                                                             {"shared_ffn", model.shared_ffn},
                                                             {"dense_ffn", model.dense_ffn},
@@ -112,7 +110,8 @@ std::variant<ZipfSpec, WeightsSpec> parse_popularity(const JsonValue& value, con
         positive += w.weights.back() > 0 ? 1 : 0;
     }
     if (positive < model.top_k)
-        weights.fail_with(fmt::format("{} positive weights", positive), fmt::format("at least top_k ({})", model.top_k));
+        weights.fail_with(fmt::format("{} positive weights", positive),
+                          fmt::format("at least top_k ({})", model.top_k));
     return w;
 }
 
@@ -164,10 +163,11 @@ std::vector<StragglerSpec> parse_stragglers(const JsonValue& value, const Parall
             if (*s.until <= s.from) o["until"].fail("a time after \"from\"");
         }
         for (const StragglerSpec& other : all) {
-            const bool apart = other.rank != s.rank || (other.until && *other.until <= s.from) ||
-                               (s.until && *s.until <= other.from);
-            if (!apart) element.fail_with(fmt::format("a second slowdown of rank {}", s.rank.value()),
-                                          "slowdowns of one rank that do not overlap in time");
+            const bool apart =
+                other.rank != s.rank || (other.until && *other.until <= s.from) || (s.until && *s.until <= other.from);
+            if (!apart)
+                element.fail_with(fmt::format("a second slowdown of rank {}", s.rank.value()),
+                                  "slowdowns of one rank that do not overlap in time");
         }
         all.push_back(s);
     }
@@ -181,9 +181,9 @@ void check_size(const JsonObject& o, const Scenario& s) {
     const double tasks = 2 * pairs * static_cast<double>(s.model.moe_layers * s.schedule.micro_batches) *
                          static_cast<double>(s.schedule.chunks);
     if (tasks > static_cast<double>(max_nodes_of_work))
-        o["schedule"].fail_with(fmt::format("{:.3g} transfers (2 x ranks x expert x layers x micro_batches x chunks)",
-                                            tasks),
-                                fmt::format("at most {:.3g} in one run", static_cast<double>(max_nodes_of_work)));
+        o["schedule"].fail_with(
+            fmt::format("{:.3g} transfers (2 x ranks x expert x layers x micro_batches x chunks)", tasks),
+            fmt::format("at most {:.3g} in one run", static_cast<double>(max_nodes_of_work)));
 }
 
 // A topology or profile: embedded, or named by a path.
@@ -201,9 +201,9 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
     JsonValue root{&json, file, "$"};
     if (json.is_object() && json.contains("schema") && json["schema"] == "moesim.result/1" && json.contains("scenario"))
         root = {&json["scenario"], file, "$.scenario"};
-    const JsonObject o(root, {"schema", "name", "description", "source", "seed", "topology", "profile", "model",
-                              "batch", "parallelism", "routing", "placement", "dispatch", "schedule", "network",
-                              "stragglers"});
+    const JsonObject o(root,
+                       {"schema", "name", "description", "source", "seed", "topology", "profile", "model", "batch",
+                        "parallelism", "routing", "placement", "dispatch", "schedule", "network", "stragglers"});
     o.require_schema("moesim.scenario/1");
     Scenario s;
     s.name = o["name"].text();
@@ -214,9 +214,9 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
     s.profile = embedded_or_named(o["profile"], resolve, parse_profile);
     s.model = parse_model(o["model"]);
     if (!s.profile.peak(s.model.dtype))
-        JsonObject(o["model"], {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated",
-                                "shared_experts", "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn",
-                                "attention"})["dtype"]
+        JsonObject(o["model"],
+                   {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated", "shared_experts",
+                    "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn", "attention"})["dtype"]
             .fail(fmt::format("a data type that profile \"{}\" has a peak rate for", s.profile.name));
     s.batch = parse_batch(o["batch"]);
     s.parallelism = parse_parallelism(o["parallelism"], s.topology, s.model);

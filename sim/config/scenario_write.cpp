@@ -9,8 +9,9 @@ namespace {
 using Out = nlohmann::ordered_json;
 
 Out json(const ModelSpec& m) {
-    Out j = {{"hidden", m.hidden},         {"dtype", name(m.dtype)}, {"moe_layers", m.moe_layers},
-             {"experts", m.experts},       {"top_k", m.top_k},       {"expert_ffn", m.expert_ffn},
+    Out j = {{"hidden", m.hidden},         {"dtype", name(m.dtype)},
+             {"moe_layers", m.moe_layers}, {"experts", m.experts},
+             {"top_k", m.top_k},           {"expert_ffn", m.expert_ffn},
              {"gated", m.gated},           {"shared_experts", m.shared_experts}};
     if (m.shared_experts > 0) j["shared_ffn"] = m.shared_ffn;
     j["dense_layers_per_moe_layer"] = m.dense_layers_per_moe_layer;
@@ -37,9 +38,8 @@ Out json(const RoutingSpec& r) {
 Out json(const std::vector<StragglerSpec>& stragglers) {
     Out all = Out::array();
     for (const StragglerSpec& s : stragglers) {
-        Out j = {{"rank", s.rank.value()},
-                 {"speed", s.speed},
-                 {"from", format_quantity(s.from.value(), Dimension::time)}};
+        Out j = {
+            {"rank", s.rank.value()}, {"speed", s.speed}, {"from", format_quantity(s.from.value(), Dimension::time)}};
         if (s.until) j["until"] = format_quantity(s.until->value(), Dimension::time);
         all.push_back(std::move(j));
     }

@@ -7,14 +7,11 @@ namespace {
 
 constexpr double min_bandwidth = 1e3, max_bandwidth = 1e15, max_latency = 1.0;
 
-Seconds latency_of(const JsonObject& o) {
-    return Seconds(o["latency"].quantity(Dimension::time, 0, max_latency));
-}
+Seconds latency_of(const JsonObject& o) { return Seconds(o["latency"].quantity(Dimension::time, 0, max_latency)); }
 
 LinkSpec parse_link(const JsonValue& value) {
     const JsonObject o(value, {"bandwidth", "latency"});
-    return {BytesPerSecond(o["bandwidth"].quantity(Dimension::bandwidth, min_bandwidth, max_bandwidth)),
-            latency_of(o)};
+    return {BytesPerSecond(o["bandwidth"].quantity(Dimension::bandwidth, min_bandwidth, max_bandwidth)), latency_of(o)};
 }
 
 nlohmann::ordered_json link_json(const LinkSpec& link) {

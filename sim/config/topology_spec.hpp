@@ -25,9 +25,9 @@ struct TopologySpec {
     std::int64_t gpus_per_node = 8;
     LinkSpec nvlink;  // one GPU <-> its node's switch
     // Fat tree only: one NIC a GPU, leaf switches that serve `nodes_per_leaf` nodes each, and a spine above them.
-    LinkSpec nic;                  // one GPU's NIC <-> its leaf switch
-    LinkSpec uplink;               // one leaf <-> the spine; the bandwidth is that of all its uplinks together,
-                                   // derived: nodes_per_leaf * gpus_per_node * nic / oversubscription
+    LinkSpec nic;     // one GPU's NIC <-> its leaf switch
+    LinkSpec uplink;  // one leaf <-> the spine; the bandwidth is that of all its uplinks together,
+                      // derived: nodes_per_leaf * gpus_per_node * nic / oversubscription
     std::int64_t nodes_per_leaf = 1;
     double oversubscription = 1.0;
 

@@ -41,8 +41,7 @@ Seconds Roofline::dense(Dtype dtype, std::int64_t rows, std::int64_t n, std::int
 
 Seconds Roofline::attention(Flops flops, double bytes) const {
     const auto& peak = profile_.peak_bf16 ? profile_.peak_bf16 : profile_.peak_fp8;
-    return profile_.launch.value +
-           std::max(flops / (peak->value * profile_.attention_efficiency.value), memory(bytes));
+    return profile_.launch.value + std::max(flops / (peak->value * profile_.attention_efficiency.value), memory(bytes));
 }
 
 }  // namespace moesim

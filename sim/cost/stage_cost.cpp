@@ -41,8 +41,8 @@ Seconds StageCost::feed_forward(const MatmulProfile& kind, std::span<const std::
     const std::int64_t width = inner / tensor_, inputs = model_.gated ? 2 : 1;
     // The activation reads its inputs and writes one value each.
     const double activation = real(all) * real(width) * real(inputs + 1) * activation_bytes;
-    return roofline_.matmul(kind, model_.dtype, rows, inputs * width, model_.hidden) +
-           roofline_.streaming(activation) + roofline_.matmul(kind, model_.dtype, rows, model_.hidden, width);
+    return roofline_.matmul(kind, model_.dtype, rows, inputs * width, model_.hidden) + roofline_.streaming(activation) +
+           roofline_.matmul(kind, model_.dtype, rows, model_.hidden, width);
 }
 
 Seconds StageCost::attention(std::int64_t tokens) const {

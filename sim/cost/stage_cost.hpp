@@ -17,14 +17,14 @@ class StageCost {
     // All attention blocks and dense layers up to and including one MoE layer's: (1 + dense) attention blocks, each
     // projections -> fused attention -> projection, and `dense` feed-forward layers.
     [[nodiscard]] Seconds attention(std::int64_t tokens) const;
-    [[nodiscard]] Seconds gate(std::int64_t tokens) const;            // logits: tokens x hidden . hidden x experts
-    [[nodiscard]] Seconds select(std::int64_t tokens) const;          // softmax and top-k over fp32 logits
-    [[nodiscard]] Seconds pack(std::int64_t rows) const;              // gather into send buffers
+    [[nodiscard]] Seconds gate(std::int64_t tokens) const;    // logits: tokens x hidden . hidden x experts
+    [[nodiscard]] Seconds select(std::int64_t tokens) const;  // softmax and top-k over fp32 logits
+    [[nodiscard]] Seconds pack(std::int64_t rows) const;      // gather into send buffers
     [[nodiscard]] Seconds expert(std::span<const std::int64_t> rows) const;  // rows of each local expert
     [[nodiscard]] Seconds shared_experts(std::int64_t tokens) const;  // always-on experts, on the rank's own tokens
     [[nodiscard]] Seconds unpack(std::int64_t rows) const;            // returned rows back into token order
     [[nodiscard]] Seconds combine(std::int64_t rows, std::int64_t tokens) const;  // weighted sum of each token's rows
-    [[nodiscard]] Seconds residual(std::int64_t tokens) const;        // two inputs, one output
+    [[nodiscard]] Seconds residual(std::int64_t tokens) const;                    // two inputs, one output
 
     // Bytes that each rank of a tensor-parallel group contributes to all-reduces, and how many of them there are:
     // after every attention block and every dense layer, and after the experts.

@@ -96,8 +96,8 @@ CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::si
     return ends;
 }
 
-void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
-                   std::span<const Message> messages, const Fabric& fabric, const MessageModel& model) {
+void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
+                   const Fabric& fabric, const MessageModel& model) {
     add_messages(graph, ends, label, messages, NetworkKind::simgrid, fabric, model);
 }
 

@@ -24,8 +24,8 @@ struct CollectiveEnds {
 CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks);
 
 // One transfer task a message, between the ends.
-void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
-                   std::span<const Message> messages, const Fabric& fabric, const MessageModel& model);
+void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
+                   const Fabric& fabric, const MessageModel& model);
 
 // The closed-form bound in the place of transfers. It never exceeds what transfers take under any sharing:
 // - a message takes its latency and its bytes at the capacity of its narrowest link;

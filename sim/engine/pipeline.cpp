@@ -100,8 +100,8 @@ void Pipeline::route(Batch& b) {
         chosen += i64(choices[d].size());
         // Each source rank keeps to its own share of an expert's capacity, so that no rank has to ask another.
         if (const auto& factor = scenario_.routing.capacity_factor)
-            dropped += drop_overflow(
-                choices[d], expert_capacity(*factor, tokens.size(), scenario_.model.top_k, experts), experts);
+            dropped += drop_overflow(choices[d],
+                                     expert_capacity(*factor, tokens.size(), scenario_.model.top_k, experts), experts);
     }
     for (std::int64_t c = 0; c < chunks; ++c) {
         std::vector<SourceChoices> sources;
@@ -223,8 +223,7 @@ void Pipeline::before_experts(Batch& b) {
     for (std::size_t c = 0; c < b.exchanges.size(); ++c) {
         std::vector<TaskId> packed(ranks);
         for (std::size_t r = 0; r < ranks; ++r)
-            packed[r] = compute(label(b, Stage::pack, Stream::compute, c), r,
-                                cost_.pack(b.exchanges[c].sent_rows[r]));
+            packed[r] = compute(label(b, Stage::pack, Stream::compute, c), r, cost_.pack(b.exchanges[c].sent_rows[r]));
         std::vector<TaskId>& bounds = b.bounds.emplace_back();
         b.dispatched.push_back(exchange(b, c, Stage::dispatch, packed, bounds, held));
     }
@@ -263,8 +262,7 @@ void Pipeline::after_experts(Batch& b) {
         const TaskId unpack = compute(label(b, Stage::unpack, Stream::compute), r, cost_.unpack(rows));
         for (const CollectiveEnds& ends : b.returned) result_.graph.wait(unpack, ends.done[r]);
         compute(label(b, Stage::combine, Stream::compute), r, cost_.combine(rows, tokens));
-        layer_done_[b.micro_batch][r] =
-            compute(label(b, Stage::residual, Stream::compute), r, cost_.residual(tokens));
+        layer_done_[b.micro_batch][r] = compute(label(b, Stage::residual, Stream::compute), r, cost_.residual(tokens));
     }
 }
 

@@ -3,10 +3,10 @@
 #include <memory>
 #include <vector>
 
+#include "cost/stage_cost.hpp"
 #include "engine/collective.hpp"
 #include "engine/result.hpp"
 #include "engine/simulate.hpp"
-#include "cost/stage_cost.hpp"
 
 namespace moesim {
 
@@ -21,10 +21,10 @@ class Pipeline {
     // A micro-batch in one layer, between its phases.
     struct Batch {
         std::size_t layer = 0, micro_batch = 0;
-        std::vector<Exchange> exchanges;        // [chunk]
-        std::vector<CollectiveEnds> dispatched;  // [chunk]
-        std::vector<CollectiveEnds> returned;    // [chunk]
-        std::vector<std::vector<TaskId>> bounds; // [chunk]: group bounds of the dispatch, then of the return
+        std::vector<Exchange> exchanges;          // [chunk]
+        std::vector<CollectiveEnds> dispatched;   // [chunk]
+        std::vector<CollectiveEnds> returned;     // [chunk]
+        std::vector<std::vector<TaskId>> bounds;  // [chunk]: group bounds of the dispatch, then of the return
     };
 
     void before_experts(Batch& b);  // attention .. dispatch

@@ -28,13 +28,13 @@ struct Result {
     Plan plan;
     std::uint64_t seed = 0;  // the scenario's
     TaskGraph graph;
-    std::vector<TaskTime> times;               // [task]
-    std::vector<LayerLoad> layers;             // [layer]
+    std::vector<TaskTime> times;    // [task]
+    std::vector<LayerLoad> layers;  // [layer]
     NetworkBytes bytes;
-    std::vector<Bytes> link_bytes;             // [link]
-    std::vector<BytesPerSecond> link_capacity; // [link], usable
-    Matrix<std::int64_t> rank_bytes;           // [from][to]
-    std::vector<MemoryLayout> memory;          // [rank]
+    std::vector<Bytes> link_bytes;              // [link]
+    std::vector<BytesPerSecond> link_capacity;  // [link], usable
+    Matrix<std::int64_t> rank_bytes;            // [from][to]
+    std::vector<MemoryLayout> memory;           // [rank]
 };
 
 }  // namespace moesim

@@ -12,8 +12,7 @@ class Runner {
     Runner(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
            const std::vector<SpeedChange>& speeds, const OnProgress& progress)
         : tasks_(graph.tasks()), progress_(progress), times_(tasks_.size()), waits_(tasks_.size()),
-          first_successor_(tasks_.size() + 1),
-          cluster_(fabric, messages, speeds, [this](TaskId id) { end(id); }) {
+          first_successor_(tasks_.size() + 1), cluster_(fabric, messages, speeds, [this](TaskId id) { end(id); }) {
         index_edges(graph.edges());
     }
 
@@ -53,8 +52,7 @@ class Runner {
                 if (task.duration > Seconds{}) return cluster_.after(task.duration, [this, id] { end(id); });
                 break;
             case TaskKind::transfer:
-                if (task.latency > Seconds{})
-                    return cluster_.after(task.latency, [this, id] { start_flow(id); });
+                if (task.latency > Seconds{}) return cluster_.after(task.latency, [this, id] { start_flow(id); });
                 return start_flow(id);
             case TaskKind::join: break;
         }

@@ -32,10 +32,11 @@ void check_memory(const Result& result) {
     std::string parts;
     for (const auto& [name, bytes] : fullest->parts())
         parts += fmt::format("{}{} {:.2f}", parts.empty() ? "" : ", ", name, gib(bytes));
-    throw InputError(fmt::format("{}: $.model: found {:.2f} GiB of memory needed on rank {} ({}), expected at most "
-                                 "{:.2f} GiB, the memory of profile \"{}\"",
-                                 result.plan.origin, gib(fullest->total()), fullest - result.memory.begin(), parts,
-                                 gib(profile.memory_capacity.value), profile.name));
+    throw InputError(
+        fmt::format("{}: $.model: found {:.2f} GiB of memory needed on rank {} ({}), expected at most "
+                    "{:.2f} GiB, the memory of profile \"{}\"",
+                    result.plan.origin, gib(fullest->total()), fullest - result.memory.begin(), parts,
+                    gib(profile.memory_capacity.value), profile.name));
 }
 
 }  // namespace
@@ -49,8 +50,8 @@ Result simulate(Plan plan, const Progress& progress) {
     const OnProgress on_progress = [&](double share) {
         if (progress) progress("simulating", share);
     };
-    result.times = run_tasks(result.graph, result.plan.fabric, messages,
-                             speed_changes(result.plan.scenario.stragglers), on_progress);
+    result.times = run_tasks(result.graph, result.plan.fabric, messages, speed_changes(result.plan.scenario.stragglers),
+                             on_progress);
     return result;
 }
 

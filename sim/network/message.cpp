@@ -17,9 +17,8 @@ MessageModel::MessageModel(const Fabric& fabric, const Profile& profile)
 
 const LinkProfile& MessageModel::profile_of(const Route& route) const {
     const auto links = route.links();
-    const bool inside = std::all_of(links.begin(), links.end(), [&](LinkId id) {
-        return fabric_.link(id).link_class == LinkClass::nvlink;
-    });
+    const bool inside = std::all_of(links.begin(), links.end(),
+                                    [&](LinkId id) { return fabric_.link(id).link_class == LinkClass::nvlink; });
     return inside ? nvlink_ : nic_;
 }
 

@@ -28,9 +28,8 @@ std::unique_ptr<s4u::Engine> make_engine() {
     int count = 1;
     auto engine = std::make_unique<s4u::Engine>(&count, arguments);
     xbt_log_control_set("root.thresh:critical");
-    for (const char* setting :
-         {"network/model:CM02", "network/crosstraffic:0", "network/TCP-gamma:0", "network/weight-S:0",
-          "maxmin/precision:1e-12", "surf/precision:1e-15"})
+    for (const char* setting : {"network/model:CM02", "network/crosstraffic:0", "network/TCP-gamma:0",
+                                "network/weight-S:0", "maxmin/precision:1e-12", "surf/precision:1e-15"})
         s4u::Engine::set_config(setting);
     return engine;
 }

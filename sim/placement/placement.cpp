@@ -17,8 +17,7 @@ Placement make_placement(PlacementMethod method, const ModelSpec& model, const P
     Matrix<std::uint32_t> table(layers, experts);
     for (std::size_t layer = 0; layer < layers; ++layer)
         for (std::size_t e = 0; e < experts; ++e) {
-            const std::size_t at =
-                method == PlacementMethod::contiguous ? e / (experts / positions) : e % positions;
+            const std::size_t at = method == PlacementMethod::contiguous ? e / (experts / positions) : e % positions;
             table(layer, e) = static_cast<std::uint32_t>(at);
         }
     return {std::move(table), positions};

@@ -20,9 +20,9 @@ struct StageMetrics {
 };
 
 struct LayerMetrics {
-    LoadBalance experts;  // over all experts of the layer
-    LoadBalance ranks;    // over the ranks that hold them
-    double drop_rate = 0; // dropped choices over all choices
+    LoadBalance experts;   // over all experts of the layer
+    LoadBalance ranks;     // over the ranks that hold them
+    double drop_rate = 0;  // dropped choices over all choices
 };
 
 struct LinkUse {

@@ -55,7 +55,8 @@ Out load_json(const Result& r, const Metrics& m) {
 
 Out matrix_json(const Matrix<std::int64_t>& m) {
     Out rows = Out::array();
-    for (std::size_t r = 0; r < m.rows(); ++r) rows.push_back(std::vector<std::int64_t>(m.row(r).begin(), m.row(r).end()));
+    for (std::size_t r = 0; r < m.rows(); ++r)
+        rows.push_back(std::vector<std::int64_t>(m.row(r).begin(), m.row(r).end()));
     return rows;
 }
 
@@ -65,12 +66,10 @@ Out traffic_json(const Result& r) {
     for (std::size_t a = 0; a < fabric.ranks(); ++a)
         for (std::size_t b = 0; b < fabric.ranks(); ++b)
             nodes(fabric.node_of(RankId(a)).value(), fabric.node_of(RankId(b)).value()) += r.rank_bytes(a, b);
-    Out j = {{"dispatch_bytes", r.bytes.dispatch.value()},
-             {"return_bytes", r.bytes.return_.value()},
-             {"tensor_parallel_bytes", r.bytes.tensor.value()},
-             {"inside_nodes_bytes", r.bytes.inside_nodes.value()},
-             {"between_nodes_bytes", r.bytes.between_nodes.value()},
-             {"node_to_node_bytes", matrix_json(nodes)}};
+    Out j = {
+        {"dispatch_bytes", r.bytes.dispatch.value()},           {"return_bytes", r.bytes.return_.value()},
+        {"tensor_parallel_bytes", r.bytes.tensor.value()},      {"inside_nodes_bytes", r.bytes.inside_nodes.value()},
+        {"between_nodes_bytes", r.bytes.between_nodes.value()}, {"node_to_node_bytes", matrix_json(nodes)}};
     if (fabric.ranks() <= 256) j["rank_to_rank_bytes"] = matrix_json(r.rank_bytes);
     return j;
 }
@@ -115,9 +114,7 @@ nlohmann::ordered_json to_json(const Result& r, const Metrics& m) {
             {"tokens_per_s", m.tokens_per_s},
             {"stages", stages_json(m)},
             {"idle",
-             {{"mean_s", m.mean_idle.value()},
-              {"longest_s", m.longest_idle.value()},
-              {"per_rank_s", seconds(m.idle)}}},
+             {{"mean_s", m.mean_idle.value()}, {"longest_s", m.longest_idle.value()}, {"per_rank_s", seconds(m.idle)}}},
             {"load", load_json(r, m)},
             {"traffic", traffic_json(r)},
             {"links", links_json(r, m)},

@@ -29,9 +29,10 @@ class Text {
 void head(Text& out, const Result& r, const Metrics& m) {
     const Scenario& s = r.plan.scenario;
     out.line("{}", s.name);
-    out.line("  {} GPUs in {} node{} ({}), profile {}, {} tokens, {} MoE layer{}, top-{} of {} experts", r.plan.fabric.ranks(),
-             r.plan.fabric.nodes(), r.plan.fabric.nodes() == 1 ? "" : "s", s.topology.name, s.profile.name,
-             m.tokens, s.model.moe_layers, s.model.moe_layers == 1 ? "" : "s", s.model.top_k, s.model.experts);
+    out.line("  {} GPUs in {} node{} ({}), profile {}, {} tokens, {} MoE layer{}, top-{} of {} experts",
+             r.plan.fabric.ranks(), r.plan.fabric.nodes(), r.plan.fabric.nodes() == 1 ? "" : "s", s.topology.name,
+             s.profile.name, m.tokens, s.model.moe_layers, s.model.moe_layers == 1 ? "" : "s", s.model.top_k,
+             s.model.experts);
     out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound", r.seed,
              version());
     out.line("");
@@ -48,7 +49,8 @@ void stages(Text& out, const Metrics& m) {
     }
     out.line("{:<12} {:>11}   {:>10}       of each GPU's compute stream: {} on average", "idle", human(m.mean_idle),
              human(m.longest_idle), human_share(m.mean_idle / m.makespan));
-    out.line("  Stages overlap, so only the critical path adds up to the makespan. Dispatch and return last from a rank's");
+    out.line(
+        "  Stages overlap, so only the critical path adds up to the makespan. Dispatch and return last from a rank's");
     out.line("  first send until all that it sends and gets has arrived: waiting for slower ranks is part of them.");
     out.line("");
 }
@@ -63,8 +65,8 @@ void load_and_traffic(Text& out, const Result& r, const Metrics& m) {
              human(r.bytes.between_nodes));
     for (std::size_t i = 0; i < std::min(shown_links, m.links.size()); ++i) {
         const Link& link = r.plan.fabric.link(m.links[i].link);
-        out.line("{:<12} {:<18} {:>10}   {} of what it could carry in the makespan", i == 0 ? "busiest link" : "", link.name,
-                 human(m.links[i].bytes), human_share(m.links[i].share));
+        out.line("{:<12} {:<18} {:>10}   {} of what it could carry in the makespan", i == 0 ? "busiest link" : "",
+                 link.name, human(m.links[i].bytes), human_share(m.links[i].share));
     }
     out.line("");
 }

@@ -34,8 +34,8 @@ nlohmann::ordered_json timeline_json(const Result& result) {
     for (const Slice& s : slices(result)) {
         const Label& l = s.label;
         if (l.rank.value() % step != 0) continue;
-        rows.push_back({l.rank.value(), name(l.stream), name(l.stage), l.layer, l.micro_batch, l.chunk,
-                        s.start.value(), s.finish.value()});
+        rows.push_back({l.rank.value(), name(l.stream), name(l.stage), l.layer, l.micro_batch, l.chunk, s.start.value(),
+                        s.finish.value()});
     }
     return {{"columns", {"rank", "stream", "stage", "layer", "micro_batch", "chunk", "start_s", "finish_s"}},
             {"ranks", std::move(chosen)},

@@ -66,7 +66,8 @@ void write_arrow(Writer& out, TaskId id, const Task& t, const TaskTime& time, Se
 class IssueTimes {
   public:
     explicit IssueTimes(const Result& result) {
-        for (const CollectiveSpan& s : result.graph.spans()) times_[key(s.label, s.label.rank)] = result.times[s.issue].finish;
+        for (const CollectiveSpan& s : result.graph.spans())
+            times_[key(s.label, s.label.rank)] = result.times[s.issue].finish;
     }
     [[nodiscard]] Seconds of_peer(const Task& t) const {
         const auto at = times_.find(key(t.label, t.peer));
@@ -100,9 +101,10 @@ std::string chrome_trace(const Result& result, std::size_t max_arrows) {
         ++arrows;
         write_arrow(out, id, tasks[id], result.times[id], issued.of_peer(tasks[id]));
     }
-    return fmt::format("{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"arrows\":{},\"arrows_left_out\":{}}},"
-                       "\"traceEvents\":[{}\n]}}\n",
-                       arrows, left_out, out.take());
+    return fmt::format(
+        "{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"arrows\":{},\"arrows_left_out\":{}}},"
+        "\"traceEvents\":[{}\n]}}\n",
+        arrows, left_out, out.take());
 }
 
 }  // namespace moesim

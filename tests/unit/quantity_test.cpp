@@ -15,7 +15,8 @@ TEST_CASE("quantities are read in their unit") {
 }
 
 TEST_CASE("what is no quantity of the dimension is refused") {
-    for (const char* text : {"", "us", "2", "2 furlongs", "2GB", "0x2us", "nanus", "infus", "1e400us", "2us ", " 2us", "2e", "--2us"})
+    for (const char* text :
+         {"", "us", "2", "2 furlongs", "2GB", "0x2us", "nanus", "infus", "1e400us", "2us ", " 2us", "2e", "--2us"})
         CHECK_FALSE(parse_quantity(text, Dimension::time));
 }
 
