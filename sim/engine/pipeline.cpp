@@ -49,15 +49,20 @@ void Pipeline::build(const Progress& progress) {
                 after_experts(b);
             }
     } else {
+        // A micro-batch ends one layer and begins the next before the other ones do, so that its next dispatch runs
+        // beside their returns.
+        std::vector<Batch> batches;
         for (std::size_t l = 0; l < layers; ++l) {
-            std::vector<Batch> batches;
+            std::vector<Batch> next;
             for (std::size_t m = 0; m < micro_batches; ++m, advance()) {
-                batches.push_back(fresh(l, m));
-                before_experts(batches.back());
+                if (l > 0) after_experts(batches[m]);
+                next.push_back(fresh(l, m));
+                before_experts(next.back());
             }
+            batches = std::move(next);
             for (Batch& b : batches) experts(b);
-            for (Batch& b : batches) after_experts(b);
         }
+        for (Batch& b : batches) after_experts(b);
     }
     result_.memory = memory_.layouts();
 }
