@@ -22,8 +22,11 @@ void add_stage_times(const Result& result, Metrics& m, std::vector<Seconds>& bus
             result.times[span.done].finish - result.times[span.issue].finish;
 }
 
+// The lowest rank among those that share the largest value: differences in the last digits are rounding.
 void summarize(StageMetrics& stage) {
-    const auto slowest = std::max_element(stage.per_rank.begin(), stage.per_rank.end());
+    const Seconds largest = *std::max_element(stage.per_rank.begin(), stage.per_rank.end());
+    const auto slowest = std::find_if(stage.per_rank.begin(), stage.per_rank.end(),
+                                      [&](Seconds s) { return s >= largest * (1 - 1e-9); });
     stage.slowest = *slowest;
     stage.slowest_rank = RankId(static_cast<std::size_t>(slowest - stage.per_rank.begin()));
     const Seconds sum = std::accumulate(stage.per_rank.begin(), stage.per_rank.end(), Seconds{});

@@ -15,9 +15,9 @@ bool coin(RandomStream& random) { return random.below(2) == 1; }
 
 TopologySpec random_topology(RandomStream& random) {
     const auto gpus = pick<std::int64_t>(random, {1, 2, 4});
-    TopologySpec t = coin(random) ? small_tree(pick<std::int64_t>(random, {1, 2, 3, 4}), gpus,
-                                               pick<double>(random, {0.5, 1, 3}))
-                                  : one_switch(pick<std::int64_t>(random, {2, 4, 8}));
+    TopologySpec t = coin(random)
+                         ? small_tree(pick<std::int64_t>(random, {1, 2, 3, 4}), gpus, pick<double>(random, {0.5, 1, 3}))
+                         : one_switch(pick<std::int64_t>(random, {2, 4, 8}));
     if (t.kind == TopologyKind::fat_tree && coin(random)) {
         t.nodes_per_leaf = 2;
         t.uplink.bandwidth = t.uplink.bandwidth * 2;
@@ -77,8 +77,8 @@ Scenario random_scenario(std::uint64_t number) {
     const std::int64_t gpus = s.topology.gpus();
     s.parallelism.tensor = s.topology.gpus_per_node % 2 == 0 && random.below(3) == 0 ? 2 : 1;
     s.parallelism.data = gpus / s.parallelism.tensor;
-    s.parallelism.expert = s.parallelism.data % 2 == 0 && random.below(3) == 0 ? s.parallelism.data / 2
-                                                                              : s.parallelism.data;
+    s.parallelism.expert =
+        s.parallelism.data % 2 == 0 && random.below(3) == 0 ? s.parallelism.data / 2 : s.parallelism.data;
     s.model = random_model(random, s.parallelism);
     s.batch = {1 + random.below(5), 1 + random.below(100), coin(random) ? 0 : 500};
     s.routing.policy = pick(random, {Policy::softmax_topk, Policy::softmax_topk, Policy::hash, Policy::uniform});
