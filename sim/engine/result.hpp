@@ -26,7 +26,6 @@ struct NetworkBytes {
 
 struct Result {
     Plan plan;
-    std::uint64_t seed = 0;  // the scenario's
     TaskGraph graph;
     std::vector<TaskTime> times;    // [task]
     std::vector<LayerLoad> layers;  // [layer]

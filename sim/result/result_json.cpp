@@ -108,7 +108,7 @@ nlohmann::ordered_json to_json(const Result& r, const Metrics& m) {
             {"name", r.plan.scenario.name},
             {"moesim_version", version()},
             {"simgrid_version", simgrid_version()},
-            {"seed", r.seed},
+            {"seed", r.plan.scenario.seed},
             {"makespan_s", m.makespan.value()},
             {"tokens", m.tokens},
             {"tokens_per_s", m.tokens_per_s},

@@ -33,7 +33,7 @@ void head(Text& out, const Result& r, const Metrics& m) {
              r.plan.fabric.ranks(), r.plan.fabric.nodes(), r.plan.fabric.nodes() == 1 ? "" : "s", s.topology.name,
              s.profile.name, m.tokens, s.model.moe_layers, s.model.moe_layers == 1 ? "" : "s", s.model.top_k,
              s.model.experts);
-    out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound", r.seed,
+    out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound", r.plan.scenario.seed,
              version());
     out.line("");
     out.line("makespan     {:>10}   {} tokens/s", human(m.makespan), human_count(m.tokens_per_s));
