@@ -136,10 +136,11 @@ void Pipeline::count_layer(const Batch& b, std::int64_t chosen, std::int64_t dro
             }
 }
 
-void Pipeline::count_message(const Transfer& t, Bytes& kind) {
-    kind += t.bytes;
+void Pipeline::count_message(const Transfer& t, Volume& purpose) {
+    purpose.bytes += t.bytes;
+    ++purpose.messages;
     const Fabric& fabric = result_.plan.fabric;
-    (fabric.crosses_nodes(t.from, t.to) ? result_.bytes.between_nodes : result_.bytes.inside_nodes) += t.bytes;
+    (fabric.crosses_nodes(t.from, t.to) ? result_.traffic.between_nodes : result_.traffic.inside_nodes) += t.bytes;
     result_.rank_bytes(t.from.value(), t.to.value()) += t.bytes.value();
     const Route route = fabric.route(t.from, t.to);
     for (const LinkId link : route.links()) result_.link_bytes[link.value()] += t.bytes;
@@ -161,7 +162,7 @@ CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage
     std::vector<Bytes> sent(grid_.ranks());
     std::vector<bool> takes_part(grid_.ranks());
     for (const Message& m : messages) {
-        count_message({m.from, m.to, m.bytes}, out ? result_.bytes.dispatch : result_.bytes.return_);
+        count_message({m.from, m.to, m.bytes}, out ? result_.traffic.dispatch : result_.traffic.return_);
         sent[m.from.value()] += m.bytes;
         takes_part[m.from.value()] = takes_part[m.to.value()] = true;
     }
@@ -194,7 +195,7 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
                                               result_.plan.fabric, messages_);
         for (std::size_t i = first; i < result_.graph.tasks().size(); ++i) {
             const Task& t = result_.graph.tasks()[i];
-            if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, result_.bytes.tensor);
+            if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, result_.traffic.tensor);
         }
         for (std::size_t t = 0; t < grid_.tensor(); ++t) {
             after[ranks[t].value()] = done[t];

@@ -42,7 +42,7 @@ class Pipeline {
     // Where the ranks of each tensor-parallel group have summed up what they hold.
     std::vector<TaskId> all_reduce(const Label& label, const std::vector<TaskId>& before,
                                    const std::vector<std::int64_t>& tokens, int times);
-    void count_message(const Transfer& t, Bytes& kind);
+    void count_message(const Transfer& t, Volume& purpose);
 
     Result& result_;
     const Scenario& scenario_;

@@ -18,10 +18,16 @@ struct LayerLoad {
     std::int64_t dropped = 0;
 };
 
-// Bytes that cross the fabric, by what for; copies that stay on their GPU are not among them.
-struct NetworkBytes {
-    Bytes dispatch, return_, tensor;
-    Bytes inside_nodes, between_nodes;  // together the sum of the three above
+// What crosses the fabric for one purpose.
+struct Volume {
+    Bytes bytes;
+    std::int64_t messages = 0;
+};
+
+// What crosses the fabric; copies that stay on their GPU are not among it.
+struct NetworkTraffic {
+    Volume dispatch, return_, tensor;
+    Bytes inside_nodes, between_nodes;  // together the bytes of the three above
 };
 
 struct Result {
@@ -29,7 +35,7 @@ struct Result {
     TaskGraph graph;
     std::vector<TaskTime> times;    // [task]
     std::vector<LayerLoad> layers;  // [layer]
-    NetworkBytes bytes;
+    NetworkTraffic traffic;
     std::vector<Bytes> link_bytes;              // [link]
     std::vector<BytesPerSecond> link_capacity;  // [link], usable
     Matrix<std::int64_t> rank_bytes;            // [from][to]

@@ -22,7 +22,9 @@ constexpr double flops_per_second = 1e12;
 
 // Starts SimGrid quietly and exactly: it must neither print nor round what we ask of it.
 std::unique_ptr<s4u::Engine> make_engine() {
-    if (s4u::Engine::is_initialized()) throw InternalError("a process can hold one simulation only");
+    // An engine may have come and gone: the clock, which cannot be set back, tells.
+    if (s4u::Engine::is_initialized() || s4u::Engine::get_clock() > 0)
+        throw InternalError("a process can hold one simulation only");
     std::string name = "moesim";
     char* arguments[] = {name.data(), nullptr};
     int count = 1;

@@ -66,10 +66,12 @@ Out traffic_json(const Result& r) {
     for (std::size_t a = 0; a < fabric.ranks(); ++a)
         for (std::size_t b = 0; b < fabric.ranks(); ++b)
             nodes(fabric.node_of(RankId(a)).value(), fabric.node_of(RankId(b)).value()) += r.rank_bytes(a, b);
-    Out j = {
-        {"dispatch_bytes", r.bytes.dispatch.value()},           {"return_bytes", r.bytes.return_.value()},
-        {"tensor_parallel_bytes", r.bytes.tensor.value()},      {"inside_nodes_bytes", r.bytes.inside_nodes.value()},
-        {"between_nodes_bytes", r.bytes.between_nodes.value()}, {"node_to_node_bytes", matrix_json(nodes)}};
+    const NetworkTraffic& t = r.traffic;
+    Out j = {{"dispatch_bytes", t.dispatch.bytes.value()},      {"dispatch_messages", t.dispatch.messages},
+             {"return_bytes", t.return_.bytes.value()},         {"return_messages", t.return_.messages},
+             {"tensor_parallel_bytes", t.tensor.bytes.value()}, {"tensor_parallel_messages", t.tensor.messages},
+             {"inside_nodes_bytes", t.inside_nodes.value()},    {"between_nodes_bytes", t.between_nodes.value()},
+             {"node_to_node_bytes", matrix_json(nodes)}};
     if (fabric.ranks() <= 256) j["rank_to_rank_bytes"] = matrix_json(r.rank_bytes);
     return j;
 }

@@ -33,8 +33,8 @@ void head(Text& out, const Result& r, const Metrics& m) {
              r.plan.fabric.ranks(), r.plan.fabric.nodes(), r.plan.fabric.nodes() == 1 ? "" : "s", s.topology.name,
              s.profile.name, m.tokens, s.model.moe_layers, s.model.moe_layers == 1 ? "" : "s", s.model.top_k,
              s.model.experts);
-    out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound", r.plan.scenario.seed,
-             version());
+    out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound",
+             r.plan.scenario.seed, version());
     out.line("");
     out.line("makespan     {:>10}   {} tokens/s", human(m.makespan), human_count(m.tokens_per_s));
     out.line("");
@@ -59,10 +59,13 @@ void load_and_traffic(Text& out, const Result& r, const Metrics& m) {
     out.line("load         experts: CV {:.3f}, max/mean {:.3f}; ranks: CV {:.3f}, max/mean {:.3f}; dropped {}",
              m.load.experts.cv, m.load.experts.max_over_mean, m.load.ranks.cv, m.load.ranks.max_over_mean,
              human_share(m.load.drop_rate));
-    out.line("traffic      dispatch {}, return {}{}", human(r.bytes.dispatch), human(r.bytes.return_),
-             r.bytes.tensor > Bytes{} ? ", tensor-parallel " + human(r.bytes.tensor) : "");
-    out.line("             inside nodes {}, between nodes {}", human(r.bytes.inside_nodes),
-             human(r.bytes.between_nodes));
+    const auto volume = [](const Volume& v) {
+        return fmt::format("{} in {} messages", human(v.bytes), human_count(static_cast<double>(v.messages)));
+    };
+    out.line("traffic      dispatch {}, return {}", volume(r.traffic.dispatch), volume(r.traffic.return_));
+    if (r.traffic.tensor.messages > 0) out.line("             tensor-parallel {}", volume(r.traffic.tensor));
+    out.line("             inside nodes {}, between nodes {}", human(r.traffic.inside_nodes),
+             human(r.traffic.between_nodes));
     for (std::size_t i = 0; i < std::min(shown_links, m.links.size()); ++i) {
         const Link& link = r.plan.fabric.link(m.links[i].link);
         out.line("{:<12} {:<18} {:>10}   {} of what it could carry in the makespan", i == 0 ? "busiest link" : "",

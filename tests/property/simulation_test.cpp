@@ -32,17 +32,19 @@ void check_conservation(const Result& r, nlohmann::json& broken) {
     const Scenario& s = r.plan.scenario;
     for (const LayerLoad& l : r.layers) {
         require(l.chosen == s.batch.tokens() * s.model.top_k, "every token makes k choices");
-        require(std::accumulate(l.expert_tokens.begin(), l.expert_tokens.end(), std::int64_t{0}) ==
-                    l.chosen - l.dropped,
-                "experts compute all that was not dropped");
+        require(
+            std::accumulate(l.expert_tokens.begin(), l.expert_tokens.end(), std::int64_t{0}) == l.chosen - l.dropped,
+            "experts compute all that was not dropped");
         require(std::accumulate(l.rank_tokens.begin(), l.rank_tokens.end(), std::int64_t{0}) ==
                     (l.chosen - l.dropped) * s.parallelism.tensor,
                 "so do ranks");
         require(s.routing.capacity_factor || l.dropped == 0, "nothing is dropped without a capacity");
     }
     // The return has the dispatch's number format in these scenarios, so what comes back is what went.
-    require(r.bytes.dispatch == r.bytes.return_, "what leaves comes back");
-    require(r.bytes.dispatch + r.bytes.return_ + r.bytes.tensor == r.bytes.inside_nodes + r.bytes.between_nodes,
+    const NetworkTraffic& t = r.traffic;
+    require(t.dispatch.bytes == t.return_.bytes, "what leaves comes back");
+    require(t.dispatch.messages == t.return_.messages, "message for message");
+    require(t.dispatch.bytes + t.return_.bytes + t.tensor.bytes == t.inside_nodes + t.between_nodes,
             "all traffic is inside or between nodes");
     if (s.parallelism.tensor == 1)
         for (std::size_t a = 0; a < r.rank_bytes.rows(); ++a)

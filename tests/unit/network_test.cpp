@@ -2,6 +2,7 @@
 #include "network/busiest_link.hpp"
 #include "support/catch.hpp"
 #include "support/graphs.hpp"
+#include "support/in_child.hpp"
 #include "support/scenarios.hpp"
 
 using namespace moesim;
@@ -140,4 +141,17 @@ TEST_CASE("message latency is overhead, wires and ramp") {
     const Route route = fabric.route(RankId(0), RankId(1));
     CHECK(model.latency(route).value() == is(9e-6));
     CHECK(model.narrowest(route).value() == is(5e8));
+}
+
+TEST_CASE("a second simulation in one process is refused, since SimGrid's clock goes on") {
+    const auto twice = [] {
+        const Fabric fabric = build_fabric(one_switch(2));
+        const MessageModel messages(fabric, ideal_profile());
+        TaskGraph g;
+        g.add(compute(0, 1));
+        run_tasks(g, fabric, messages, {}, {});
+        run_tasks(g, fabric, messages, {}, {});
+        return nlohmann::json();
+    };
+    CHECK_THROWS_WITH(in_child(twice), "a process can hold one simulation only");
 }

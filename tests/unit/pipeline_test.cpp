@@ -42,6 +42,7 @@ TEST_CASE("one layer on one switch, stage by stage") {
     CHECK(d["makespan_s"].get<double>() == is(sum));
     CHECK(d["tokens_per_s"].get<double>() == is(1600 / sum));
     CHECK(d["traffic"]["dispatch_bytes"] == 4 * 3 * 100 * 128);
+    CHECK(d["traffic"]["dispatch_messages"] == 4 * 3);  // one to each destination, whatever the experts there
     CHECK(d["load"]["expert_cv"] == 0);
 }
 
