@@ -26,7 +26,7 @@ build/release/moesim run scenarios/main/top2-64-experts-32-h100.json --out build
 
 picture="build/demo/result.png"
 rm -f "$picture"
-for python in python3 /usr/bin/python3; do
+for python in $(type -ap python3); do
   "$python" -c 'import matplotlib' 2>/dev/null || continue
   "$python" analysis/plot_result.py build/demo/result.json -o "$picture"
   break
