@@ -32,7 +32,7 @@ class Descriptor {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
-    throw InputError(path.string() + ": " + what);
+    throw InputError((path.empty() ? "\"\"" : path.string()) + ": " + what);
 }
 
 [[noreturn]] void fail_errno(const std::filesystem::path& path, const std::string& what) {
@@ -49,21 +49,6 @@ void write_all(int fd, std::string_view content, const std::filesystem::path& pa
     }
 }
 
-// Removes the temporary file unless it was renamed into place.
-class TemporaryFile {
-  public:
-    explicit TemporaryFile(std::string path) : path_(std::move(path)) {}
-    ~TemporaryFile() {
-        if (!path_.empty()) ::unlink(path_.c_str());
-    }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    void keep() { path_.clear(); }
-
-  private:
-    std::string path_;
-};
-
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes) {
@@ -72,7 +57,12 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes
     struct stat info = {};
     if (::fstat(file.get(), &info) != 0) fail_errno(path, "cannot stat");
     if (S_ISDIR(info.st_mode)) fail(path, "is a directory, expected a file");
-    if (!S_ISREG(info.st_mode)) fail(path, "is not a regular file");
+    if (!S_ISREG(info.st_mode)) fail(path, "is a device or a pipe, expected a file");
+    const auto check_size = [&](std::size_t size) {
+        if (size > limit_bytes)
+            fail(path, "is larger than " + std::to_string(limit_bytes) + " bytes, the limit for this kind of file");
+    };
+    check_size(static_cast<std::size_t>(info.st_size));
     std::string text;
     std::array<char, 1 << 16> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
     for (;;) {
@@ -81,23 +71,38 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes
         if (n < 0) fail_errno(path, "cannot read");
         if (n == 0) return text;
         text.append(buffer.data(), static_cast<std::size_t>(n));
-        if (text.size() > limit_bytes)
-            fail(path, "is larger than " + std::to_string(limit_bytes) + " bytes, the limit for this kind of file");
+        check_size(text.size());  // it may have grown, or be of a kind that tells no size
     }
 }
 
-void write_file(const std::filesystem::path& path, std::string_view content) {
-    std::string temporary = path.string() + ".XXXXXX";
-    Descriptor file(::mkstemp(temporary.data()));
-    if (file.get() < 0) fail_errno(path, "cannot create");
-    TemporaryFile guard(temporary);
-    write_all(file.get(), content, path);
-    const mode_t mask = ::umask(0);  // mkstemp makes the file private; give it the mode any new file has
-    ::umask(mask);
-    if (::fchmod(file.get(), 0666 & ~mask) != 0 || ::fsync(file.get()) != 0 || file.close() != 0)
-        fail_errno(path, "cannot write");
-    if (::rename(temporary.c_str(), path.c_str()) != 0) fail_errno(path, "cannot create");
-    guard.keep();
+PendingFile::PendingFile(std::filesystem::path path, std::string_view content) : path_(std::move(path)) {
+    temporary_ = path_.string() + ".XXXXXX";
+    Descriptor file(::mkstemp(temporary_.data()));
+    if (file.get() < 0) {
+        temporary_.clear();
+        fail_errno(path_, "cannot create");
+    }
+    try {
+        write_all(file.get(), content, path_);
+        const mode_t mask = ::umask(0);  // mkstemp makes the file private; give it the mode any new file has
+        ::umask(mask);
+        if (::fchmod(file.get(), 0666 & ~mask) != 0 || ::fsync(file.get()) != 0 || file.close() != 0)
+            fail_errno(path_, "cannot write");
+    } catch (...) {  // the destructor does not run for what was not constructed
+        ::unlink(temporary_.c_str());
+        throw;
+    }
 }
+
+PendingFile::~PendingFile() {
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void PendingFile::commit() {
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno(path_, "cannot create");
+    temporary_.clear();
+}
+
+void write_file(const std::filesystem::path& path, std::string_view content) { PendingFile(path, content).commit(); }
 
 }  // namespace moesim

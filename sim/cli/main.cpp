@@ -1,13 +1,20 @@
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <exception>
+#include <sstream>
 
 #include "base/error.hpp"
 #include "base/version.hpp"
+#include "cli/output.hpp"
 #include "cli/run.hpp"
 
 namespace {
+
+// One line on stderr. Where stderr is closed there is nobody to tell; the exit code remains.
+int report(moesim::ExitCode code, const std::string& what) {
+    std::fputs(("moesim: " + what + "\n").c_str(), stderr);
+    return static_cast<int>(code);
+}
 
 int run_program(int argc, char** argv) {
     CLI::App app{"moesim: how fast will this Mixture-of-Experts model run on that cluster?"};
@@ -17,8 +24,11 @@ int run_program(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        const int code = app.exit(e);  // prints help or the error
-        return code == 0 ? 0 : static_cast<int>(moesim::ExitCode::bad_input);
+        if (e.get_exit_code() != 0)
+            throw moesim::InputError(std::string(e.what()) + " (moesim --help shows the usage)");
+        std::ostringstream help;  // or the version
+        app.exit(e, help);
+        moesim::print(help.str());
     }
     return static_cast<int>(moesim::ExitCode::done);
 }
@@ -30,12 +40,10 @@ int main(int argc, char** argv) {
     try {
         return run_program(argc, argv);
     } catch (const moesim::Error& e) {
-        fmt::print(stderr, "moesim: {}\n", e.what());
-        return static_cast<int>(e.code());
+        return report(e.code(), e.what());
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr, "moesim: out of memory\n");
+        return report(moesim::ExitCode::machine_lacks, "out of memory: this machine has too little for this run");
     } catch (const std::exception& e) {
-        fmt::print(stderr, "moesim: internal fault: {}\n", e.what());
+        return report(moesim::ExitCode::own_fault, std::string("internal fault: ") + e.what());
     }
-    return static_cast<int>(moesim::ExitCode::own_fault);
 }

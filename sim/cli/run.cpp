@@ -24,7 +24,7 @@ namespace {
 
 struct RunOptions {
     std::string scenario;
-    std::string out;
+    std::optional<std::string> out;
     bool json = false;
     std::optional<std::uint64_t> seed;
 };
@@ -32,21 +32,23 @@ struct RunOptions {
 void run(const RunOptions& options) {
     Scenario scenario = load_scenario(options.scenario);
     if (options.seed) scenario.seed = *options.seed;
-    if (!options.out.empty()) make_folder(options.out);  // before the work, so that a wrong path costs nothing
+    if (options.out) make_folder(*options.out);  // before the work, so that a wrong path costs nothing
     ProgressBar bar;
     const Result result = simulate(resolve(std::move(scenario), options.scenario),
                                    [&](std::string_view phase, double share) { bar.show(phase, share); });
     bar.clear();
     const Metrics metrics = measure(result);
     const std::string document = to_json(result, metrics).dump(1) + "\n";
-    if (!options.out.empty()) {
-        const std::filesystem::path folder = options.out;
-        write_file(folder / "trace.json", chrome_trace(result));
-        write_file(folder / "result.json", document);
+    if (options.out) {
+        const std::filesystem::path folder = *options.out;
+        PendingFile trace_file(folder / "trace.json", chrome_trace(result));
+        PendingFile result_file(folder / "result.json", document);
+        trace_file.commit();
+        result_file.commit();
     }
     print(options.json ? document : table(result, metrics));
-    if (!options.out.empty() && !options.json)
-        print(fmt::format("\nwritten      {0}/result.json, {0}/trace.json (opens in ui.perfetto.dev)\n", options.out));
+    if (options.out && !options.json)
+        print(fmt::format("\nwritten      {0}/result.json, {0}/trace.json (opens in ui.perfetto.dev)\n", *options.out));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "config/json_text.hpp"
 
 namespace moesim {
 namespace {
@@ -40,9 +41,14 @@ std::string describe(const nlohmann::json* json) {
     if (json == nullptr) return "nothing";
     if (json->is_array()) return "an array";
     if (json->is_object()) return "an object";
-    std::string text = json->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-    if (text.size() > 80) text = text.substr(0, 77) + "...";
-    return text;
+    return clipped(json->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+}
+
+bool has_control_characters(const std::string& text, std::string_view allowed) {
+    return std::any_of(text.begin(), text.end(), [&](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return (byte < 0x20 || byte == 0x7f) && allowed.find(c) == allowed.npos;
+    });
 }
 
 }  // namespace
@@ -53,8 +59,9 @@ void JsonValue::fail_with(const std::string& found, const std::string& expected)
 
 void JsonValue::fail(const std::string& expected) const { fail_with(describe(json), expected); }
 
-std::int64_t JsonValue::integer(std::int64_t low, std::int64_t high) const {
-    const std::string expected = fmt::format("an integer from {} to {}", low, high);
+std::int64_t JsonValue::integer(std::int64_t low, std::int64_t high, std::string_view why) const {
+    const std::string range = low == high ? fmt::format("{}", low) : fmt::format("an integer from {} to {}", low, high);
+    const std::string expected = why.empty() ? range : fmt::format("{} ({})", range, why);
     if (!present() || !json->is_number_integer()) fail(expected);
     // An unsigned number above the signed range would wrap; it is out of any range asked for here.
     if (json->is_number_unsigned() && json->get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
@@ -69,7 +76,7 @@ double JsonValue::number(double low, double high) const {
     if (!present() || !json->is_number()) fail(expected);
     const auto v = json->get<double>();
     if (!(v >= low && v <= high)) fail(expected);
-    return v;
+    return v + 0.0;  // -0 becomes 0
 }
 
 bool JsonValue::boolean() const {
@@ -78,18 +85,29 @@ bool JsonValue::boolean() const {
 }
 
 std::string JsonValue::text() const {
-    if (!present() || !json->is_string() || json->get_ref<const std::string&>().empty()) fail("a text");
-    return json->get<std::string>();
+    if (!present() || !json->is_string()) fail("a text");
+    const auto& all = json->get_ref<const std::string&>();
+    if (all.empty()) fail("a text that is not empty");
+    if (has_control_characters(all, "\n\r\t")) fail("a text without control characters");
+    return all;
+}
+
+std::string JsonValue::line(std::size_t most) const {
+    std::string all = text();
+    if (has_control_characters(all, "")) fail("a text of one line, without control characters");
+    if (all.size() > most)
+        fail_with(fmt::format("a text of {} bytes", all.size()), fmt::format("one of at most {}", most));
+    return all;
 }
 
 double JsonValue::quantity(Dimension dimension, double low, double high) const {
     const std::string expected =
-        fmt::format("{} from {} to {}, such as \"{}\"", noun_of(dimension), format_quantity(low, dimension),
-                    format_quantity(high, dimension), example_of(dimension));
+        fmt::format("{} from {} to {}, such as \"{}\"", noun_of(dimension), readable_quantity(low, dimension),
+                    readable_quantity(high, dimension), example_of(dimension));
     if (!present() || !json->is_string()) fail(expected);
     const auto v = parse_quantity(json->get_ref<const std::string&>(), dimension);
     if (!v || !(*v >= low && *v <= high)) fail(expected);
-    return *v;
+    return *v + 0.0;  // -0 becomes 0
 }
 
 std::size_t JsonValue::choice(std::initializer_list<std::string_view> names) const {
@@ -113,7 +131,26 @@ std::vector<JsonValue> JsonValue::elements(std::size_t low, std::size_t high) co
 }
 
 JsonObject::JsonObject(JsonValue value, std::initializer_list<std::string_view> keys) : value_(std::move(value)) {
-    if (!value_.present() || !value_.json->is_object()) value_.fail("an object");
+    require_object(keys);
+    require_known(keys);
+}
+
+JsonObject::JsonObject(JsonValue value, std::string_view schema, std::initializer_list<std::string_view> keys)
+    : value_(std::move(value)) {
+    require_object(keys);
+    const JsonValue found = (*this)["schema"];
+    const std::string expected = fmt::format("\"{}\"", schema);
+    if (found.present() && *found.json != schema) found.fail(expected);
+    require_known(keys);  // before a missing key, which may be there misspelt
+    if (!found.present()) found.fail(expected);
+}
+
+void JsonObject::require_object(std::initializer_list<std::string_view> keys) const {
+    if (!value_.present() || !value_.json->is_object())
+        value_.fail(fmt::format("an object (keys: {})", fmt::join(keys, ", ")));
+}
+
+void JsonObject::require_known(std::initializer_list<std::string_view> keys) const {
     for (const auto& [key, unused] : value_.json->items()) {
         if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
         const nlohmann::json name = key;
@@ -125,11 +162,6 @@ JsonObject::JsonObject(JsonValue value, std::initializer_list<std::string_view> 
 JsonValue JsonObject::operator[](std::string_view key) const {
     const auto at = value_.json->find(key);
     return {at == value_.json->end() ? nullptr : &*at, value_.file, fmt::format("{}.{}", value_.path, key)};
-}
-
-void JsonObject::require_schema(std::string_view schema) const {
-    const JsonValue found = (*this)["schema"];
-    if (!found.present() || *found.json != schema) found.fail(fmt::format("\"{}\"", schema));
 }
 
 }  // namespace moesim

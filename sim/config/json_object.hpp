@@ -25,10 +25,13 @@ struct JsonValue {
     [[nodiscard]] bool present() const { return json != nullptr; }
 
     // The value as what it must be; throws where it is not there, of another type, or out of range.
-    [[nodiscard]] std::int64_t integer(std::int64_t low, std::int64_t high) const;
+    // `why` says in a word or two what sets the bounds: "the GPUs of a node".
+    [[nodiscard]] std::int64_t integer(std::int64_t low, std::int64_t high, std::string_view why = {}) const;
     [[nodiscard]] double number(double low, double high) const;  // both included
     [[nodiscard]] bool boolean() const;
-    [[nodiscard]] std::string text() const;  // not empty
+    [[nodiscard]] std::string text() const;  // not empty; no control characters but line breaks and tabs
+    [[nodiscard]] std::string line(
+        std::size_t most = 200) const;  // a text of one line and at most that many bytes, as a name
     [[nodiscard]] double quantity(Dimension dimension, double low, double high) const;
     // One of `names`, by its index.
     [[nodiscard]] std::size_t choice(std::initializer_list<std::string_view> names) const;
@@ -40,14 +43,17 @@ class JsonObject {
   public:
     // Throws unless `value` is an object whose keys are all among `keys`.
     JsonObject(JsonValue value, std::initializer_list<std::string_view> keys);
+    // A whole document: the key "schema" must hold `schema`. It is looked at first, since a file of another kind is
+    // told by it better than by its first unknown key.
+    JsonObject(JsonValue value, std::string_view schema, std::initializer_list<std::string_view> keys);
 
     // The value under a key, which may be absent (present() tells).
     [[nodiscard]] JsonValue operator[](std::string_view key) const;
-    // Throws unless the key "schema" holds `schema`.
-    void require_schema(std::string_view schema) const;
     [[nodiscard]] const JsonValue& value() const { return value_; }
 
   private:
+    void require_object(std::initializer_list<std::string_view> keys) const;
+    void require_known(std::initializer_list<std::string_view> keys) const;
     JsonValue value_;
 };
 

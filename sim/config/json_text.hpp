@@ -10,6 +10,9 @@ namespace moesim {
 inline constexpr std::size_t max_json_bytes = std::size_t{64} << 20;
 inline constexpr int max_json_depth = 32;
 
+// A piece of input as a message may show it: one line of ASCII, at most `most` characters.
+std::string clipped(std::string text, std::size_t most = 80);
+
 // Throws InputError with file, JSON path (or line and column), found and expected.
 nlohmann::json parse_json(std::string_view text, const std::string& file);
 

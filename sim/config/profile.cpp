@@ -1,5 +1,7 @@
 #include "config/profile.hpp"
 
+#include <cmath>
+
 #include "config/json_object.hpp"
 
 namespace moesim {
@@ -23,9 +25,8 @@ Sourced<Seconds> time(const JsonValue& value) {
     return sourced(value, [](const JsonValue& v) { return Seconds(v.quantity(Dimension::time, 0, 1)); });
 }
 Sourced<Bytes> size(const JsonValue& value, double low) {
-    return sourced(value, [=](const JsonValue& v) {
-        return Bytes(static_cast<std::int64_t>(v.quantity(Dimension::bytes, low, 1e15)));
-    });
+    return sourced(value,
+                   [=](const JsonValue& v) { return Bytes(std::llround(v.quantity(Dimension::bytes, low, 1e15))); });
 }
 Sourced<BytesPerSecond> bandwidth(const JsonValue& value) {
     return sourced(value,
@@ -46,6 +47,8 @@ LinkProfile link_profile(const JsonValue& value) {
     const JsonObject o(value, {"efficiency", "half_size", "overhead"});
     return {ratio(o["efficiency"]), size(o["half_size"], 0), time(o["overhead"])};
 }
+
+std::string bytes_text(Bytes b) { return readable_quantity(b.as_double(), Dimension::bytes); }
 
 using Out = nlohmann::ordered_json;
 Out with_source(Out value, const std::string& source) { return {{"value", std::move(value)}, {"source", source}}; }
@@ -71,15 +74,17 @@ Out json(const LinkProfile& l) {
 }  // namespace
 
 Profile parse_profile(const nlohmann::json& document, const std::string& file, const std::string& path) {
-    const JsonObject o({&document, file, path},
+    const JsonObject o({&document, file, path}, "moesim.profile/1",
                        {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links"});
-    o.require_schema("moesim.profile/1");
     Profile p;
-    p.name = o["name"].text();
-    p.device = o["device"].text();
+    p.name = o["name"].line();
+    p.device = o["device"].line();
     const JsonObject memory(o["memory"], {"capacity", "reserved", "bandwidth", "efficiency"});
     p.memory_capacity = size(memory["capacity"], 1e6);
     p.memory_reserved = size(memory["reserved"], 0);
+    if (p.memory_reserved.value >= p.memory_capacity.value)
+        memory["reserved"].fail_with(bytes_text(p.memory_reserved.value),
+                                     "less than the capacity (" + bytes_text(p.memory_capacity.value) + ")");
     p.memory_bandwidth = bandwidth(memory["bandwidth"]);
     p.memory_efficiency = ratio(memory["efficiency"]);
     p.launch = time(o["launch"]);

@@ -73,6 +73,15 @@ std::string format_quantity(double value, Dimension dimension) {
     return fmt::format("{}{}", value, units_of(dimension).front().name);
 }
 
+std::string readable_quantity(double value, Dimension dimension) {
+    Unit best = units_of(dimension).front();
+    for (const Unit& u : units_of(dimension)) {
+        const bool decimal = u.name.find("i") == u.name.npos;  // neither KiB nor bit
+        if (decimal && u.factor > best.factor && u.factor <= value) best = u;
+    }
+    return fmt::format("{}{}", value / best.factor, best.name);
+}
+
 std::string_view example_of(Dimension dimension) {
     switch (dimension) {
         case Dimension::time: return "2us";

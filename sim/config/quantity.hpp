@@ -15,6 +15,9 @@ std::optional<double> parse_quantity(std::string_view text, Dimension dimension)
 // The shortest text in base units that parse_quantity reads back to the same double.
 std::string format_quantity(double value, Dimension dimension);
 
+// The same for a message, in the largest unit of which there is at least one: "1000TB/s".
+std::string readable_quantity(double value, Dimension dimension);
+
 // An example for messages: "2us".
 std::string_view example_of(Dimension dimension);
 

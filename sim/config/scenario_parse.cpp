@@ -8,13 +8,14 @@
 #include "config/json_object.hpp"
 #include "config/json_text.hpp"
 #include "config/scenario_json.hpp"
+#include "config/scenario_limits.hpp"
 
 namespace moesim {
 namespace {
 
-constexpr std::int64_t max_width = 1 << 20;             // hidden and inner sizes
-constexpr std::int64_t max_tokens = 1'000'000'000;      // of a batch
-constexpr std::int64_t max_nodes_of_work = 50'000'000;  // tasks that a run may hold at once (see check_size)
+constexpr std::int64_t max_width = 1 << 20;         // hidden and inner sizes
+constexpr std::int64_t max_tokens = 1'000'000'000;  // of a batch
+constexpr std::int64_t max_top_k = 64;
 
 template <class T>
 T default_if_absent(const JsonValue& v, T otherwise, T (*read)(const JsonValue&)) {
@@ -32,7 +33,7 @@ AttentionSpec parse_attention(const JsonValue& value) {
     const JsonObject o(value, {"heads", "kv_heads", "head_dim", "causal"});
     AttentionSpec a;
     a.heads = o["heads"].integer(1, 4096);
-    a.kv_heads = o["kv_heads"].present() ? o["kv_heads"].integer(1, a.heads) : a.heads;
+    a.kv_heads = o["kv_heads"].present() ? o["kv_heads"].integer(1, a.heads, "heads") : a.heads;
     must_divide(o["heads"], a.heads, a.kv_heads, "kv_heads");
     a.head_dim = o["head_dim"].integer(1, 4096);
     a.causal = default_if_absent(o["causal"], true, flag);
@@ -48,15 +49,18 @@ void parse_counted(const JsonObject& o, const char* count_key, const char* width
     if (count > 0) inner = width(w);
 }
 
-ModelSpec parse_model(const JsonValue& value) {
+ModelSpec parse_model(const JsonValue& value, const Profile& profile) {
     const JsonObject o(value, {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated",
                                "shared_experts", "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn", "attention"});
     ModelSpec m;
     m.hidden = width(o["hidden"]);
     m.dtype = default_if_absent(o["dtype"], Dtype::bf16, dtype);
+    if (!profile.peak(m.dtype))
+        o["dtype"].fail_with(fmt::format("\"{}\"", name(m.dtype)),
+                             fmt::format("a data type that profile \"{}\" has a peak rate for", profile.name));
     m.moe_layers = o["moe_layers"].integer(1, 1000);
     m.experts = o["experts"].integer(1, 16384);
-    m.top_k = o["top_k"].integer(1, std::min<std::int64_t>(m.experts, 64));
+    m.top_k = m.experts <= max_top_k ? o["top_k"].integer(1, m.experts, "experts") : o["top_k"].integer(1, max_top_k);
     m.expert_ffn = width(o["expert_ffn"]);
     m.gated = default_if_absent(o["gated"], true, flag);
     parse_counted(o, "shared_experts", "shared_ffn", m.shared_experts, m.shared_ffn);
@@ -69,7 +73,8 @@ BatchSpec parse_batch(const JsonValue& value) {
     const JsonObject o(value, {"sequences", "tokens_per_sequence", "context"});
     BatchSpec b;
     b.sequences = o["sequences"].integer(1, max_tokens);
-    b.tokens_per_sequence = o["tokens_per_sequence"].integer(1, max_tokens / b.sequences);
+    b.tokens_per_sequence = o["tokens_per_sequence"].integer(
+        1, max_tokens / b.sequences, fmt::format("a batch holds at most {} tokens", max_tokens));
     if (o["context"].present()) b.context = o["context"].integer(0, max_tokens);
     return b;
 }
@@ -77,14 +82,14 @@ BatchSpec parse_batch(const JsonValue& value) {
 ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& topology, const ModelSpec& model) {
     const JsonObject o(value, {"data", "expert", "tensor"});
     ParallelismSpec p;
-    p.tensor = o["tensor"].present() ? o["tensor"].integer(1, topology.gpus_per_node) : 1;
+    p.tensor = o["tensor"].present() ? o["tensor"].integer(1, topology.gpus_per_node, "the GPUs of a node") : 1;
     if (topology.gpus_per_node % p.tensor != 0)
         o["tensor"].fail(fmt::format("a divisor of the {} GPUs of a node", topology.gpus_per_node));
-    p.data = o["data"].integer(1, topology.gpus());
+    p.data = o["data"].integer(1, topology.gpus(), fmt::format("the GPUs of topology \"{}\"", topology.name));
     if (p.ranks() != topology.gpus())
         value.fail_with(fmt::format("data {} x tensor {} = {} ranks", p.data, p.tensor, p.ranks()),
                         fmt::format("{}, the GPUs of topology \"{}\"", topology.gpus(), topology.name));
-    p.expert = o["expert"].integer(1, p.data);
+    p.expert = o["expert"].integer(1, p.data, "data");
     if (p.data % p.expert != 0) o["expert"].fail(fmt::format("a divisor of data ({})", p.data));
     if (model.experts % p.expert != 0) o["expert"].fail(fmt::format("a divisor of the {} experts", model.experts));
     const std::pair<const char*, std::int64_t> sharded[] = {{"expert_ffn", model.expert_ffn},
@@ -100,18 +105,22 @@ std::variant<ZipfSpec, WeightsSpec> parse_popularity(const JsonValue& value, con
     if (!value.present()) return ZipfSpec{};
     const JsonObject o(value, {"zipf", "weights"});
     const JsonValue zipf = o["zipf"], weights = o["weights"];
-    if (zipf.present() == weights.present()) value.fail("either \"zipf\" or \"weights\"");
+    if (zipf.present() == weights.present())
+        value.fail_with(zipf.present() ? "both \"zipf\" and \"weights\"" : "neither of its keys",
+                        "either \"zipf\" or \"weights\"");
     if (zipf.present()) return ZipfSpec{zipf.number(0, 10)};
     WeightsSpec w;
     std::int64_t positive = 0;
     const auto count = static_cast<std::size_t>(model.experts);
     for (const JsonValue& v : weights.elements(count, count)) {
-        w.weights.push_back(v.number(0, 1e12));
+        // What is far below the others would vanish in their sum, and an expert that counts as possible would not be.
+        const double weight = v.number(0, 1e12);
+        if (weight > 0 && weight < 1e-12) v.fail("0, or a number from 1e-12 to 1e12");
+        w.weights.push_back(weight);
         positive += w.weights.back() > 0 ? 1 : 0;
     }
     if (positive < model.top_k)
-        weights.fail_with(fmt::format("{} positive weights", positive),
-                          fmt::format("at least top_k ({})", model.top_k));
+        weights.fail_with(fmt::format("{} weights above 0", positive), fmt::format("at least top_k ({})", model.top_k));
     return w;
 }
 
@@ -155,7 +164,7 @@ std::vector<StragglerSpec> parse_stragglers(const JsonValue& value, const Parall
     for (const JsonValue& element : value.elements(0, 65536)) {
         const JsonObject o(element, {"rank", "speed", "from", "until"});
         StragglerSpec s;
-        s.rank = RankId(static_cast<std::size_t>(o["rank"].integer(0, p.ranks() - 1)));
+        s.rank = RankId(static_cast<std::size_t>(o["rank"].integer(0, p.ranks() - 1, "the ranks")));
         s.speed = o["speed"].number(1e-3, 1);
         if (o["from"].present()) s.from = Seconds(o["from"].quantity(Dimension::time, 0, 1e6));
         if (o["until"].present()) {
@@ -174,24 +183,19 @@ std::vector<StragglerSpec> parse_stragglers(const JsonValue& value, const Parall
     return all;
 }
 
-// A run holds one task for each pair of ranks in each chunk, so some scenarios are beyond any machine's memory.
-// Saying so at once is better than being killed half an hour later.
-void check_size(const JsonObject& o, const Scenario& s) {
-    const double pairs = static_cast<double>(s.parallelism.ranks()) * static_cast<double>(s.parallelism.expert);
-    const double tasks = 2 * pairs * static_cast<double>(s.model.moe_layers * s.schedule.micro_batches) *
-                         static_cast<double>(s.schedule.chunks);
-    if (tasks > static_cast<double>(max_nodes_of_work))
-        o["schedule"].fail_with(
-            fmt::format("{:.3g} transfers (2 x ranks x expert x layers x micro_batches x chunks)", tasks),
-            fmt::format("at most {:.3g} in one run", static_cast<double>(max_nodes_of_work)));
-}
-
 // A topology or profile: embedded, or named by a path.
 template <class Parse>
 auto embedded_or_named(const JsonValue& value, const ResolveFile& resolve, Parse parse) {
     if (value.present() && value.json->is_object()) return parse(*value.json, value.file, value.path);
-    if (!value.present() || !value.json->is_string()) value.fail("a path to a file, or the object itself");
-    const NamedDocument document = resolve(value.text());
+    const std::string expected = "a path to a file, relative to this one, or the object itself";
+    if (!value.present() || !value.json->is_string() || *value.json == "") value.fail(expected);
+    const std::string reference = value.line(4096);
+    NamedDocument document;
+    try {
+        document = resolve(reference);
+    } catch (const InputError& e) {
+        value.fail_with(fmt::format("\"{}\" ({})", clipped(reference), e.what()), expected);
+    }
     return parse(parse_json(document.text, document.file), document.file, std::string("$"));
 }
 
@@ -199,25 +203,19 @@ auto embedded_or_named(const JsonValue& value, const ResolveFile& resolve, Parse
 
 Scenario parse_scenario(const nlohmann::json& json, const std::string& file, const ResolveFile& resolve) {
     JsonValue root{&json, file, "$"};
-    if (json.is_object() && json.contains("schema") && json["schema"] == "moesim.result/1" && json.contains("scenario"))
-        root = {&json["scenario"], file, "$.scenario"};
-    const JsonObject o(root,
+    if (json.is_object() && json.contains("schema") && json["schema"] == "moesim.result/1")
+        root = {json.contains("scenario") ? &json["scenario"] : nullptr, file, "$.scenario"};
+    const JsonObject o(root, "moesim.scenario/1",
                        {"schema", "name", "description", "source", "seed", "topology", "profile", "model", "batch",
                         "parallelism", "routing", "placement", "dispatch", "schedule", "network", "stragglers"});
-    o.require_schema("moesim.scenario/1");
     Scenario s;
-    s.name = o["name"].text();
+    s.name = o["name"].line();
     if (o["description"].present()) s.description = o["description"].text();
     if (o["source"].present()) s.source = o["source"].text();
     if (o["seed"].present()) s.seed = static_cast<std::uint64_t>(o["seed"].integer(0, INT64_MAX));
     s.topology = embedded_or_named(o["topology"], resolve, parse_topology);
     s.profile = embedded_or_named(o["profile"], resolve, parse_profile);
-    s.model = parse_model(o["model"]);
-    if (!s.profile.peak(s.model.dtype))
-        JsonObject(o["model"],
-                   {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated", "shared_experts",
-                    "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn", "attention"})["dtype"]
-            .fail(fmt::format("a data type that profile \"{}\" has a peak rate for", s.profile.name));
+    s.model = parse_model(o["model"], s.profile);
     s.batch = parse_batch(o["batch"]);
     s.parallelism = parse_parallelism(o["parallelism"], s.topology, s.model);
     s.routing = parse_routing(o["routing"], s.model);
@@ -232,7 +230,7 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
         s.network = static_cast<NetworkKind>(network["model"].choice({"simgrid", "bound"}));
     }
     s.stragglers = parse_stragglers(o["stragglers"], s.parallelism);
-    check_size(o, s);
+    if (const auto excess = excess_of(s)) o[excess->key].fail_with(excess->found, excess->expected);
     return s;
 }
 

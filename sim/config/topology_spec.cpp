@@ -22,25 +22,30 @@ nlohmann::ordered_json link_json(const LinkSpec& link) {
 }  // namespace
 
 TopologySpec parse_topology(const nlohmann::json& json, const std::string& file, const std::string& path) {
-    const JsonObject o({&json, file, path}, {"schema", "name", "source", "kind", "nodes", "gpus_per_node", "nvlink",
-                                             "nic", "uplink", "nodes_per_leaf", "oversubscription"});
-    o.require_schema("moesim.topology/1");
+    const JsonObject o({&json, file, path}, "moesim.topology/1",
+                       {"schema", "name", "source", "kind", "nodes", "gpus_per_node", "nvlink", "nic", "uplink",
+                        "nodes_per_leaf", "oversubscription"});
     TopologySpec t;
-    t.name = o["name"].text();
+    t.name = o["name"].line();
     t.source = o["source"].text();
     t.kind = static_cast<TopologyKind>(o["kind"].choice({"nvswitch_node", "fat_tree"}));
     t.gpus_per_node = o["gpus_per_node"].integer(1, 256);
     t.nvlink = parse_link(o["nvlink"]);
     if (t.kind == TopologyKind::nvswitch_node) {
         for (const char* key : {"nodes", "nic", "uplink", "nodes_per_leaf", "oversubscription"})
-            if (o[key].present()) o[key].fail("nothing, since a \"nvswitch_node\" is one node without a network");
+            if (o[key].present()) o[key].fail("nothing, since an \"nvswitch_node\" is one node without a network");
         return t;
     }
     t.nodes = o["nodes"].integer(1, 8192);
     t.nic = parse_link(o["nic"]);
     t.nodes_per_leaf = o["nodes_per_leaf"].integer(1, 1024);
     t.oversubscription = o["oversubscription"].number(0.01, 1000);
-    const JsonObject up(o["uplink"], {"latency"});
+    const JsonValue uplink = o["uplink"];
+    if (uplink.present() && uplink.json->is_object() && uplink.json->contains("bandwidth"))
+        uplink.fail_with("a bandwidth",
+                         "only a latency, since nic, gpus_per_node, nodes_per_leaf and oversubscription "
+                         "give the bandwidth");
+    const JsonObject up(uplink, {"latency"});
     t.uplink.latency = latency_of(up);
     t.uplink.bandwidth =
         t.nic.bandwidth * (static_cast<double>(t.nodes_per_leaf * t.gpus_per_node) / t.oversubscription);
