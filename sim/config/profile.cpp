@@ -39,8 +39,10 @@ std::optional<Sourced<FlopsPerSecond>> peak(const JsonValue& value) {
 }
 
 MatmulProfile matmul_profile(const JsonValue& value) {
-    const JsonObject o(value, {"efficiency", "tile_m", "tile_n"});
-    return {ratio(o["efficiency"]), count(o["tile_m"]), count(o["tile_n"])};
+    const JsonObject o(value, {"efficiency", "tile_m", "tile_n", "split_depth"});
+    MatmulProfile m{ratio(o["efficiency"]), count(o["tile_m"]), count(o["tile_n"]), std::nullopt};
+    if (o["split_depth"].present()) m.split_depth = count(o["split_depth"]);
+    return m;
 }
 
 LinkProfile link_profile(const JsonValue& value) {
@@ -65,7 +67,9 @@ Out json(const Sourced<FlopsPerSecond>& s) {
     return with_source(format_quantity(s.value.value(), Dimension::flop_rate), s.source);
 }
 Out json(const MatmulProfile& m) {
-    return {{"efficiency", json(m.efficiency)}, {"tile_m", json(m.tile_m)}, {"tile_n", json(m.tile_n)}};
+    Out j = {{"efficiency", json(m.efficiency)}, {"tile_m", json(m.tile_m)}, {"tile_n", json(m.tile_n)}};
+    if (m.split_depth) j["split_depth"] = json(*m.split_depth);
+    return j;
 }
 Out json(const LinkProfile& l) {
     return {{"efficiency", json(l.efficiency)}, {"half_size", json(l.half_size)}, {"overhead", json(l.overhead)}};

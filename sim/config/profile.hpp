@@ -30,6 +30,9 @@ struct LinkProfile {
 struct MatmulProfile {
     Sourced<double> efficiency;
     Sourced<std::int64_t> tile_m, tile_n;
+    // A kernel with fewer tiles than multiprocessors shares out the depth of each tile, in parts of at least this
+    // many ("split-K"); nothing: it does not.
+    std::optional<Sourced<std::int64_t>> split_depth;
     bool operator==(const MatmulProfile&) const = default;
 };
 

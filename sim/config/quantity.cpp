@@ -13,11 +13,13 @@ namespace {
 struct Unit {
     std::string_view name;
     double factor;
+    double divisor = 0;  // 1 / factor where that is the exact one of the two, else 0
 };
 
 constexpr double kib = 1024.0, mib = kib * 1024.0, gib = mib * 1024.0, tib = gib * 1024.0;
 
-constexpr std::array<Unit, 4> times{{{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9}}};
+// 1e-3 has no exact double, 1e3 has: dividing rounds once, so that "1.15us" is the double nearest to 1.15e-6.
+constexpr std::array<Unit, 4> times{{{"s", 1}, {"ms", 1e-3, 1e3}, {"us", 1e-6, 1e6}, {"ns", 1e-9, 1e9}}};
 constexpr std::array<Unit, 9> sizes{{{"B", 1},
                                      {"kB", 1e3},
                                      {"MB", 1e6},
@@ -63,7 +65,7 @@ std::optional<double> parse_quantity(std::string_view text, Dimension dimension)
     while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
     for (const Unit& u : units_of(dimension)) {
         if (u.name != unit) continue;
-        const double value = number * u.factor;
+        const double value = u.divisor > 0 ? number / u.divisor : number * u.factor;
         return std::isfinite(value) ? std::optional(value) : std::nullopt;
     }
     return std::nullopt;

@@ -28,7 +28,9 @@ Seconds Roofline::matmul(const MatmulProfile& kind, Dtype dtype, std::span<const
     if (active == 0) return {};
     const auto real = [](std::int64_t v) { return static_cast<double>(v); };
     const std::int64_t sms = profile_.multiprocessors.value;
-    const double tile_flops = 2.0 * real(kind.tile_m.value) * real(kind.tile_n.value) * real(k);
+    std::int64_t parts = 1;
+    if (kind.split_depth) parts = std::max<std::int64_t>(1, std::min(sms / tiles, k / kind.split_depth->value));
+    const double tile_flops = 2.0 * real(kind.tile_m.value) * real(kind.tile_n.value) * real(k) / real(parts);
     const Flops padded(real(ceil_div(tiles, sms)) * real(sms) * tile_flops);
     const Seconds compute = padded / (profile_.peak(dtype)->value * kind.efficiency.value);
     const double elements = real(active) * real(n) * real(k) + real(all_rows) * real(n + k);

@@ -21,7 +21,8 @@ class Roofline {
 
     // One kernel of matrix products C_g[rows_g x n] = A_g[rows_g x k] B_g[k x n], one for each group with rows > 0:
     //   tiles   = sum_g ceil(rows_g / tile_m) * ceil(n / tile_n)
-    //   compute = ceil(tiles / SMs) * SMs * 2 tile_m tile_n k / (peak * efficiency)   (whole waves of whole tiles)
+    //   parts   = 1, or with a split_depth max(1, min(floor(SMs / tiles), floor(k / split_depth)))
+    //   compute = ceil(tiles / SMs) * SMs * 2 tile_m tile_n (k / parts) / (peak * efficiency)   (whole waves of tiles)
     //   memory  = (active groups * n k + sum_g rows_g (n + k)) * bytes(dtype) / (bandwidth * efficiency)
     //   time    = launch + max(compute, memory); 0 without rows.
     // The profile must have a peak for dtype.

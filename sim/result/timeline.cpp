@@ -28,7 +28,7 @@ std::vector<Slice> slices(const Result& result) {
 
 nlohmann::ordered_json timeline_json(const Result& result) {
     constexpr std::size_t most = 64;
-    const std::size_t ranks = result.plan.fabric.ranks(), step = (ranks + most - 1) / most;
+    const std::size_t ranks = result.plan.fabric.ranks(), step = std::max<std::size_t>((ranks + most - 1) / most, 1);
     nlohmann::ordered_json chosen = nlohmann::ordered_json::array(), rows = chosen;
     for (std::size_t r = 0; r < ranks; r += step) chosen.push_back(r);
     for (const Slice& s : slices(result)) {

@@ -18,8 +18,6 @@
 #include "workload/popularity.hpp"
 #include "workload/softmax_topk_policy.hpp"
 
-extern char** environ;
-
 namespace {
 
 using namespace moesim;

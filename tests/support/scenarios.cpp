@@ -13,7 +13,7 @@ Profile ideal_profile() {
     p.launch = one(Seconds(0));
     p.peak_bf16 = p.peak_fp8 = one(FlopsPerSecond(1e12));
     p.multiprocessors = one(std::int64_t{1});
-    p.dense = p.grouped = {one(1.0), one(std::int64_t{1}), one(std::int64_t{1})};
+    p.dense = p.grouped = {one(1.0), one(std::int64_t{1}), one(std::int64_t{1}), std::nullopt};
     p.attention_efficiency = one(1.0);
     p.nvlink = p.nic = {one(1.0), one(Bytes(0)), one(Seconds(0))};
     return p;

@@ -36,8 +36,7 @@ TEST_CASE("a grouped product pays for whole tiles and whole waves") {
     const Profile p = small_gpu();
     const std::vector<std::int64_t> rows = {200, 0, 10};
     const double compute = 12.0 * 2 * 128 * 64 * 4096 / 50e12;
-    CHECK(Roofline(p).matmul(p.grouped, Dtype::bf16, rows, 256, 4096).value() ==
-          Approx(2e-6 + compute).epsilon(1e-12));
+    CHECK(Roofline(p).matmul(p.grouped, Dtype::bf16, rows, 256, 4096).value() == Approx(2e-6 + compute).epsilon(1e-12));
     // One row: 4 tiles, one wave; compute 5.4e-6, memory (1048576 + 4352) * 2 / 0.8e12 = 2.63e-6.
     CHECK(Roofline(p).matmul(p.grouped, Dtype::bf16, std::vector<std::int64_t>{1}, 256, 4096).value() ==
           Approx(2e-6 + compute / 3).epsilon(1e-12));
@@ -50,6 +49,21 @@ TEST_CASE("a product with few rows is bound by its weights") {
     p.peak_bf16->value = FlopsPerSecond(1e18);
     CHECK(Roofline(p).dense(Dtype::bf16, 1, 8192, 8192).value() ==
           Approx(2e-6 + (8192.0 * 8192 + 2 * 8192) * 2 / 0.8e12).epsilon(1e-12));
+}
+
+TEST_CASE("a product with few tiles shares out its depth") {
+    // 10 rows, n = 64: one tile; k = 4096 in parts of at least 512: 8 parts, but 4 multiprocessors: 4 parts of 1024.
+    // 4 * 2 * 128 * 64 * 1024 / 50e12 = 1.342e-6. With k = 1024 two parts of 512: 0.671e-6. A quarter and a half of
+    // what the same takes whole. Memory: (4096 * 64 + 10 * 4160) * 2 / 0.8e12 = 0.759e-6 and 0.191e-6.
+    Profile p = small_gpu();
+    p.dense.split_depth = Sourced<std::int64_t>{512, "test"};
+    const Roofline r(p);
+    CHECK(r.dense(Dtype::bf16, 10, 64, 4096).value() ==
+          Approx(2e-6 + 4.0 * 2 * 128 * 64 * 1024 / 50e12).epsilon(1e-12));
+    CHECK(r.dense(Dtype::bf16, 10, 64, 1024).value() == Approx(2e-6 + 4.0 * 2 * 128 * 64 * 512 / 50e12).epsilon(1e-12));
+    // Four tiles keep all multiprocessors busy: nothing to share out.
+    CHECK(r.dense(Dtype::bf16, 10, 256, 4096).value() ==
+          Roofline(small_gpu()).dense(Dtype::bf16, 10, 256, 4096).value());
 }
 
 TEST_CASE("the cost of a product never falls with more rows") {

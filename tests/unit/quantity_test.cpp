@@ -11,6 +11,7 @@ TEST_CASE("quantities are read in their unit") {
     CHECK(parse_quantity("4MiB", Dimension::bytes) == 4194304.0);
     CHECK(parse_quantity("1 GB", Dimension::bytes) == 1e9);
     CHECK(parse_quantity("2us", Dimension::time) == 2e-6);
+    CHECK(parse_quantity("1.15us", Dimension::time) == 1.15e-6);
     CHECK(parse_quantity("989.4TFLOP/s", Dimension::flop_rate) == 989.4e12);
 }
 
