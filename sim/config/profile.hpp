@@ -58,7 +58,7 @@ struct Profile {
 };
 
 // Throws InputError. `file` names the document in messages, `path` its place in it.
-Profile parse_profile(const nlohmann::json& json, const std::string& file, const std::string& path = "$");
+Profile parse_profile(const nlohmann::json& document, const std::string& file, const std::string& path = "$");
 nlohmann::ordered_json to_json(const Profile& profile);
 
 }  // namespace moesim

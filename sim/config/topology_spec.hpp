@@ -37,6 +37,6 @@ struct TopologySpec {
 
 // Throws InputError. `file` names the document in messages, `path` its place in it.
 TopologySpec parse_topology(const nlohmann::json& json, const std::string& file, const std::string& path = "$");
-nlohmann::ordered_json to_json(const TopologySpec& spec);
+nlohmann::ordered_json to_json(const TopologySpec& topology);
 
 }  // namespace moesim
