@@ -22,7 +22,7 @@ scripts/install-packages build picture || scripts/install-packages build
 step "building moesim (the first time takes minutes)" cmake --build --preset release --target moesim_program
 
 echo
-build/release/moesim run scenarios/main/top2-64-experts-32-h100.json --out build/demo
+build/release/moesim run scenarios/main/top2-64-experts-32-h100.json --out build/demo | sed '/^written /d'
 
 picture="build/demo/result.png"
 rm -f "$picture"

@@ -29,12 +29,16 @@ class Text {
 void head(Text& out, const Result& r, const Metrics& m) {
     const Scenario& s = r.plan.scenario;
     out.line("{}", s.name);
-    out.line("  {} GPUs in {} node{} ({}), profile {}, {} tokens, {} MoE layer{}, top-{} of {} experts",
-             r.plan.fabric.ranks(), r.plan.fabric.nodes(), r.plan.fabric.nodes() == 1 ? "" : "s", s.topology.name,
-             s.profile.name, m.tokens, s.model.moe_layers, s.model.moe_layers == 1 ? "" : "s", s.model.top_k,
-             s.model.experts);
-    out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound",
-             r.plan.scenario.seed, version());
+    const auto counted = [](std::int64_t n, std::string_view what) {
+        return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+    };
+    out.line("  {} in {} ({}), profile {}", counted(s.topology.gpus(), "GPU"), counted(s.topology.nodes, "node"),
+             s.topology.name, s.profile.name);
+    out.line("  {} ({} of activations), {}, top-{} of {}", counted(m.tokens, "token"),
+             human(Bytes(m.tokens * s.model.hidden * 2)), counted(s.model.moe_layers, "MoE layer"), s.model.top_k,
+             counted(s.model.experts, "expert"));
+    out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound", s.seed,
+             version());
     out.line("");
     out.line("makespan     {:>10}   {} tokens/s", human(m.makespan), human_count(m.tokens_per_s));
     out.line("");
