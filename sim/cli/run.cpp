@@ -29,9 +29,22 @@ struct RunOptions {
     std::optional<std::uint64_t> seed;
 };
 
+// SimGrid shares out all flows anew whenever one ends, so its time grows with more than the square of the messages of
+// one all-to-all. Whoever waits should know why, and what the way around is.
+void warn_if_slow(const Scenario& scenario) {
+    const std::int64_t messages = scenario.parallelism.ranks() * scenario.parallelism.expert;
+    if (scenario.network == NetworkKind::simgrid && messages > 8000)
+        fmt::print(
+            stderr,
+            "moesim: note: all-to-alls of up to {} messages take the network model \"simgrid\" long (about half a "
+            "minute each at 16,000); \"bound\" takes seconds for the whole run\n",
+            messages);
+}
+
 void run(const RunOptions& options) {
     Scenario scenario = load_scenario(options.scenario);
     if (options.seed) scenario.seed = *options.seed;
+    warn_if_slow(scenario);
     if (options.out) make_folder(*options.out);  // before the work, so that a wrong path costs nothing
     ProgressBar bar;
     const Result result = simulate(resolve(std::move(scenario), options.scenario),

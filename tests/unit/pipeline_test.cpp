@@ -87,8 +87,7 @@ TEST_CASE("chunks overlap dispatch, experts and return") {
     // Without chunks nothing overlaps: the same work plus twice the exchange again, and one pack.
     s.schedule.chunks = 1;
     const double one = (2.0 * 400 * 128 * 64 + 2.0 * 400 * 64 * 64) / 1e9 + 400 * 64 * 3 * 2 / 1e12;
-    CHECK(simulate_document(s)["makespan_s"].get<double>() ==
-          is(gate + select + 2 * pack + 4 * d + one + after));
+    CHECK(simulate_document(s)["makespan_s"].get<double>() == is(gate + select + 2 * pack + 4 * d + one + after));
 }
 
 TEST_CASE("interleaved micro-batches hide one's exchange behind the other's compute") {
@@ -150,6 +149,6 @@ TEST_CASE("memory is laid out as the shapes say") {
 TEST_CASE("a GPU that is too small is an error that lists what fills it") {
     Scenario s = even(2, 400);
     s.profile.memory_capacity.value = Bytes(100'000);
-    CHECK_THROWS_WITH(simulate_document(s),
-                      Catch::Matchers::StartsWith("test: $.model: found 0.00 GiB of memory needed on rank 0 (weights "));
+    CHECK_THROWS_WITH(simulate_document(s), Catch::Matchers::StartsWith(
+                                                "test: $.model: found 0.00 GiB of memory needed on rank 0 (weights "));
 }

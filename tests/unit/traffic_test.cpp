@@ -72,7 +72,8 @@ TEST_CASE("deduplicated by rank a token travels to a GPU once") {
 }
 
 TEST_CASE("deduplicated by node a token crosses once and is forwarded inside") {
-    // All three tokens go to node 1 once, to GPU 2 (GPU 0's place there); GPU 2 forwards to GPU 3 the three that it needs.
+    // All three tokens go to node 1 once, to GPU 2 (GPU 0's place there); GPU 2 forwards to GPU 3 the three that it
+    // needs.
     const Exchange x = count(two_nodes(), Dedup::node);
     CHECK(rows_of(x) == Rows{{0, 1, 1}, {0, 2, 3}, {2, 3, 3}});
     CHECK(x.sent_rows[0] == 5);  // one local, one to GPU 1, three across

@@ -133,9 +133,9 @@ TEST_CASE("policies choose distinct experts, reproducibly, in any split of the t
     const SoftmaxTopkPolicy gumbel(popularity, top_k, 4);
     const GaussianTopkPolicy gaussian(popularity, top_k, 1.0, 4);
     const HashPolicy hash(experts, top_k, 4);
-    for (const RoutingPolicy* policy : {static_cast<const RoutingPolicy*>(&gumbel),
-                                        static_cast<const RoutingPolicy*>(&gaussian),
-                                        static_cast<const RoutingPolicy*>(&hash)}) {
+    for (const RoutingPolicy* policy :
+         {static_cast<const RoutingPolicy*>(&gumbel), static_cast<const RoutingPolicy*>(&gaussian),
+          static_cast<const RoutingPolicy*>(&hash)}) {
         const auto whole = route_all(*policy, 1000, top_k, 1);
         for (std::size_t t = 0; t < whole.size(); t += top_k) {
             const std::set<ExpertIndex> distinct(whole.begin() + static_cast<std::ptrdiff_t>(t),
