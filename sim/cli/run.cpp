@@ -34,11 +34,10 @@ struct RunOptions {
 void warn_if_slow(const Scenario& scenario) {
     const std::int64_t messages = scenario.parallelism.ranks() * scenario.parallelism.expert;
     if (scenario.network == NetworkKind::simgrid && messages > 8000)
-        fmt::print(
-            stderr,
-            "moesim: note: all-to-alls of up to {} messages take the network model \"simgrid\" long (about half a "
-            "minute each at 16,000); \"bound\" takes seconds for the whole run\n",
-            messages);
+        fmt::print(stderr,
+                   "moesim: note: all-to-alls of up to {} messages take the network model \"simgrid\" long (minutes "
+                   "each at 16,000); \"bound\" takes seconds for the whole run\n",
+                   messages);
 }
 
 void run(const RunOptions& options) {
