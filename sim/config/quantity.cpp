@@ -78,7 +78,7 @@ std::string format_quantity(double value, Dimension dimension) {
 std::string readable_quantity(double value, Dimension dimension) {
     Unit best = units_of(dimension).front();
     for (const Unit& u : units_of(dimension)) {
-        const bool decimal = u.name.find("i") == u.name.npos;  // neither KiB nor bit
+        const bool decimal = u.name.find('i') == u.name.npos;  // neither KiB nor bit
         if (decimal && u.factor > best.factor && u.factor <= value) best = u;
     }
     return fmt::format("{}{}", value / best.factor, best.name);

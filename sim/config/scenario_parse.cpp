@@ -188,7 +188,8 @@ template <class Parse>
 auto embedded_or_named(const JsonValue& value, const ResolveFile& resolve, Parse parse) {
     if (value.present() && value.json->is_object()) return parse(*value.json, value.file, value.path);
     const std::string expected = "a path to a file, relative to this one, or the object itself";
-    if (!value.present() || !value.json->is_string() || *value.json == "") value.fail(expected);
+    if (!value.present() || !value.json->is_string() || value.json->get_ref<const std::string&>().empty())
+        value.fail(expected);
     const std::string reference = value.line(4096);
     NamedDocument document;
     try {
