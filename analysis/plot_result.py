@@ -4,13 +4,18 @@ stages over time, load per expert, traffic between ranks, link use.
 
     python3 analysis/plot_result.py RESULT.json [-o result.png] [--ranks 0,8,16]
 
-Exit codes: 0 the picture is written; 2 bad input or usage, and nothing is written."""
+Exit codes: 0 the picture is written; 2 bad input or usage, and nothing is written; 3 matplotlib is missing."""
 import argparse
 import io
 import os
 import sys
 
-import matplotlib
+try:
+    import matplotlib
+except ImportError:
+    print(f"plot_result: {sys.executable} has no matplotlib; Debian's python3-matplotlib is for /usr/bin/python3",
+          file=sys.stderr)
+    sys.exit(3)
 
 matplotlib.use("Agg")  # draws without a display
 from matplotlib.figure import Figure  # noqa: E402

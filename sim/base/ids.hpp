@@ -18,7 +18,6 @@ class Id {
     std::uint32_t value_ = 0;
 };
 
-using ExpertId = Id<struct ExpertTag>;
 using RankId = Id<struct RankTag>;  // a rank is a GPU (or a CPU slot)
 using NodeId = Id<struct NodeTag>;
 using LayerId = Id<struct LayerTag>;

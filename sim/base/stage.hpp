@@ -24,6 +24,5 @@ inline constexpr std::array<std::string_view, stage_count> stage_names = {
     "attention", "gate", "select", "pack", "dispatch", "expert", "return", "unpack", "combine", "residual"};
 
 constexpr std::string_view name(Stage s) { return stage_names[static_cast<std::size_t>(s)]; }
-constexpr bool uses_network(Stage s) { return s == Stage::dispatch || s == Stage::return_; }
 
 }  // namespace moesim

@@ -5,7 +5,7 @@
 
 namespace moesim {
 
-// A count of things that cannot be split. Bytes and Tokens are 64-bit, since a batch passes 2^32 bytes easily.
+// A count of things that cannot be split. 64-bit, since a batch passes 2^32 bytes easily.
 template <class Tag>
 class Count {
   public:
@@ -43,7 +43,6 @@ class Measure {
 };
 
 using Bytes = Count<struct BytesTag>;
-using Tokens = Count<struct TokensTag>;
 using Seconds = Measure<struct SecondsTag>;
 using BytesPerSecond = Measure<struct BytesPerSecondTag>;
 using Flops = Measure<struct FlopsTag>;

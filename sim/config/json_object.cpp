@@ -29,9 +29,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 // " ; did you mean ...?" for the nearest name within a third of the word's length, else nothing.
-std::string suggestion(std::string_view word, std::initializer_list<std::string_view> names) {
+std::string suggestion(std::string_view word, std::span<const std::string_view> names) {
     if (word.size() > 64) return {};
-    const auto* nearest = std::min_element(
+    const auto nearest = std::min_element(
         names.begin(), names.end(), [&](auto a, auto b) { return edit_distance(word, a) < edit_distance(word, b); });
     if (nearest == names.end() || edit_distance(word, *nearest) > std::max<std::size_t>(2, word.size() / 3)) return {};
     return fmt::format("; did you mean \"{}\"?", *nearest);
@@ -110,11 +110,11 @@ double JsonValue::quantity(Dimension dimension, double low, double high) const {
     return *v + 0.0;  // -0 becomes 0
 }
 
-std::size_t JsonValue::choice(std::initializer_list<std::string_view> names) const {
+std::size_t JsonValue::choice(std::span<const std::string_view> names) const {
     const std::string expected = fmt::format("one of \"{}\"", fmt::join(names, "\", \""));
     if (!present() || !json->is_string()) fail(expected);
     const auto& text = json->get_ref<const std::string&>();
-    const auto* at = std::find(names.begin(), names.end(), text);
+    const auto at = std::find(names.begin(), names.end(), text);
     if (at == names.end()) fail(expected + suggestion(text, names));
     return static_cast<std::size_t>(at - names.begin());
 }
@@ -155,7 +155,7 @@ void JsonObject::require_known(std::initializer_list<std::string_view> keys) con
         if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
         const nlohmann::json name = key;
         value_.fail_with("the unknown key " + describe(&name),
-                         fmt::format("only {}{}", fmt::join(keys, ", "), suggestion(key, keys)));
+                         fmt::format("only {}{}", fmt::join(keys, ", "), suggestion(key, {keys.begin(), keys.size()})));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,10 @@ struct JsonValue {
         std::size_t most = 200) const;  // a text of one line and at most that many bytes, as a name
     [[nodiscard]] double quantity(Dimension dimension, double low, double high) const;
     // One of `names`, by its index.
-    [[nodiscard]] std::size_t choice(std::initializer_list<std::string_view> names) const;
+    [[nodiscard]] std::size_t choice(std::span<const std::string_view> names) const;
+    [[nodiscard]] std::size_t choice(std::initializer_list<std::string_view> names) const {
+        return choice(std::span(names.begin(), names.size()));
+    }
     // The elements of an array of `low` to `high` elements.
     [[nodiscard]] std::vector<JsonValue> elements(std::size_t low, std::size_t high) const;
 };

@@ -1,9 +1,11 @@
 #pragma once
 // moesim.scenario/1: what to simulate. All of it is validated; sizes that have to fit each other, do.
+#include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -40,9 +42,9 @@ struct ModelSpec {
 };
 
 struct BatchSpec {
-    std::int64_t sequences = 0;
-    std::int64_t tokens_per_sequence = 0;
-    std::int64_t context = 0;  // earlier tokens that each sequence attends to (decoding)
+    std::int64_t sequences = 0;            // of the whole batch, over all GPUs
+    std::int64_t tokens_per_sequence = 0;  // that go through the model now: the prompt, or 1 when decoding
+    std::int64_t context = 0;              // earlier tokens that each sequence attends to (decoding)
     [[nodiscard]] std::int64_t tokens() const { return sequences * tokens_per_sequence; }
     bool operator==(const BatchSpec&) const = default;
 };
@@ -70,6 +72,7 @@ struct WeightsSpec {
 };
 
 enum class Policy : unsigned char { softmax_topk, hash, uniform };
+inline constexpr std::array<std::string_view, 3> policy_names = {"softmax_topk", "hash", "uniform"};  // [Policy]
 
 struct RoutingSpec {
     Policy policy = Policy::softmax_topk;

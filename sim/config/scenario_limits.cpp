@@ -7,7 +7,7 @@
 namespace moesim {
 namespace {
 
-constexpr double max_transfers = 5e7, max_choices = 1e12;
+constexpr double max_transfers = 5e7, max_choices = 1e12, max_pairs = 2e7, max_counts = 2e8;
 constexpr double max_bytes = 1e18;  // leaves room for sums of several such counts below 2^63
 
 double real(std::int64_t v) { return static_cast<double>(v); }
@@ -57,7 +57,11 @@ std::optional<Excess> excess_of(const Scenario& s) {
         const char* what;
         double amount, most;
     };
-    const std::array<Limit, 5> limits{{
+    const double ranks = real(s.parallelism.ranks());
+    const std::array<Limit, 7> limits{{
+        {"topology", "pairs of ranks", ranks * ranks, max_pairs},
+        {"model", "counts of rows (ranks x experts x chunks)", ranks * real(s.model.experts) * real(s.schedule.chunks),
+         max_counts},
         {"schedule", "transfers (2 x ranks x expert x moe_layers x micro_batches x chunks)", transfers(s),
          max_transfers},
         {"batch", "choices of an expert (tokens x top_k x moe_layers)", choices(s), max_choices},

@@ -127,7 +127,7 @@ std::variant<ZipfSpec, WeightsSpec> parse_popularity(const JsonValue& value, con
 RoutingSpec parse_routing(const JsonValue& value, const ModelSpec& model) {
     const JsonObject o(value, {"policy", "popularity", "gaussian_noise", "capacity_factor"});
     RoutingSpec r;
-    r.policy = static_cast<Policy>(o["policy"].choice({"softmax_topk", "hash", "uniform"}));
+    r.policy = static_cast<Policy>(o["policy"].choice(policy_names));
     if (r.policy != Policy::softmax_topk)
         for (const char* key : {"popularity", "gaussian_noise"})
             if (o[key].present()) o[key].fail("nothing, since only the policy \"softmax_topk\" has gate logits");

@@ -24,8 +24,7 @@ Out json(const ModelSpec& m) {
 }
 
 Out json(const RoutingSpec& r) {
-    constexpr std::array<const char*, 3> policies = {"softmax_topk", "hash", "uniform"};
-    Out j = {{"policy", policies[static_cast<std::size_t>(r.policy)]}};
+    Out j = {{"policy", policy_names[static_cast<std::size_t>(r.policy)]}};
     if (r.policy == Policy::softmax_topk) {
         if (const auto* zipf = std::get_if<ZipfSpec>(&r.popularity)) j["popularity"] = {{"zipf", zipf->exponent}};
         if (const auto* w = std::get_if<WeightsSpec>(&r.popularity)) j["popularity"] = {{"weights", w->weights}};

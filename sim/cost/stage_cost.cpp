@@ -71,6 +71,11 @@ Seconds StageCost::expert(std::span<const std::int64_t> rows) const {
     return feed_forward(profile_.grouped, rows, model_.expert_ffn);
 }
 
+Seconds StageCost::sum_up(std::int64_t computed, std::int64_t copies) const {
+    if (computed <= copies) return {};
+    return roofline_.streaming(real(computed + copies) * real(model_.hidden) * activation_bytes);
+}
+
 Seconds StageCost::shared_experts(std::int64_t tokens) const {
     if (tokens == 0 || model_.shared_experts == 0) return {};
     // Several shared experts see the same tokens: one wider feed-forward.
@@ -98,6 +103,6 @@ int StageCost::attention_all_reduces() const {
     return (model_.attention ? 1 + dense : 0) + dense;
 }
 
-Bytes StageCost::activation(std::int64_t tokens) const { return Bytes(tokens * model_.hidden * 2); }
+Bytes StageCost::activation(std::int64_t rows) const { return Bytes(rows * model_.hidden * 2); }
 
 }  // namespace moesim

@@ -21,15 +21,18 @@ class StageCost {
     [[nodiscard]] Seconds select(std::int64_t tokens) const;  // softmax and top-k over fp32 logits
     [[nodiscard]] Seconds pack(std::int64_t rows) const;      // gather into send buffers
     [[nodiscard]] Seconds expert(std::span<const std::int64_t> rows) const;  // rows of each local expert
+    // Sums what several experts of one GPU made of one token: reads `computed` rows, writes `copies`; nothing where
+    // each copy met one expert only.
+    [[nodiscard]] Seconds sum_up(std::int64_t computed, std::int64_t copies) const;
     [[nodiscard]] Seconds shared_experts(std::int64_t tokens) const;  // always-on experts, on the rank's own tokens
     [[nodiscard]] Seconds unpack(std::int64_t rows) const;            // returned rows back into token order
     [[nodiscard]] Seconds combine(std::int64_t rows, std::int64_t tokens) const;  // weighted sum of each token's rows
     [[nodiscard]] Seconds residual(std::int64_t tokens) const;                    // two inputs, one output
 
-    // Bytes that each rank of a tensor-parallel group contributes to all-reduces, and how many of them there are:
-    // after every attention block and every dense layer, and after the experts.
+    // How many all-reduces a tensor-parallel group needs in `attention`: one after every attention block and every
+    // dense layer.
     [[nodiscard]] int attention_all_reduces() const;
-    [[nodiscard]] Bytes activation(std::int64_t tokens) const;  // tokens x hidden in bf16
+    [[nodiscard]] Bytes activation(std::int64_t rows) const;  // rows x hidden in bf16
 
   private:
     [[nodiscard]] Seconds attention_block(std::int64_t tokens) const;

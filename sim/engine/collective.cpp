@@ -108,8 +108,8 @@ std::size_t GroupBounds::group_of(RankId rank) const {
     return grid_.data_of(rank) / grid_.expert() * grid_.tensor() + grid_.tensor_of(rank);
 }
 
-std::vector<TaskId> GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
-                                     std::span<const Message> messages, std::span<const TaskId> held) {
+GroupBounds::Tasks GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
+                                    std::span<const Message> messages, const Tasks& held) {
     add_messages(graph, ends, label, messages, NetworkKind::bound, fabric_, model_);
     std::vector<std::vector<std::uint32_t>> of_rank(grid_.ranks()), of_group(grid_.groups() * grid_.tensor());
     for (std::uint32_t i = 0; i < messages.size(); ++i) {
@@ -135,7 +135,7 @@ std::vector<TaskId> GroupBounds::add(TaskGraph& graph, const CollectiveEnds& end
         graph.wait(id, first_issue);
         return id;
     };
-    std::vector<TaskId> bounds;
+    Tasks bounds(of_group.size());
     for (std::size_t g = 0; g < of_group.size(); ++g) {
         if (of_group[g].empty()) continue;
         Task first;
@@ -146,10 +146,10 @@ std::vector<TaskId> GroupBounds::add(TaskGraph& graph, const CollectiveEnds& end
         const bool complete = is_complete(messages, of_group[g], place, members[g].size());
         for (const RankId r : members[g]) {
             graph.wait(ends.done[r.value()], delay_of(of_rank[r.value()], first_issue));
-            if (complete)
-                for (const TaskId before : held) graph.wait(ends.done[r.value()], before);
+            if (complete && !held.empty())
+                for (const TaskId before : held[g]) graph.wait(ends.done[r.value()], before);
         }
-        bounds.push_back(delay_of(of_group[g], first_issue));
+        bounds[g].push_back(delay_of(of_group[g], first_issue));
     }
     return bounds;
 }

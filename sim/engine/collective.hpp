@@ -30,16 +30,19 @@ void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& la
 // The closed-form bound in the place of transfers. It never exceeds what transfers take under any sharing:
 // - a message takes its latency and its bytes at the capacity of its narrowest link;
 // - what one rank sends and receives takes its busiest link's time, from the first start of any sender on;
-// - so does all that one expert group exchanges. Which rank ends last in it is not known, so this holds back only what
-//   surely comes after it: see GroupBounds.
+// - so does all that one group exchanges: the ranks of one expert group with the same tensor index. Which of them ends
+//   last is not known, so this bound holds back only what surely comes after all of them: the group's next exchange,
+//   where in that every rank hears from every other.
 class GroupBounds {
   public:
+    using Tasks = std::vector<std::vector<TaskId>>;  // [group]
+
     GroupBounds(const RankGrid& grid, const Fabric& fabric, const MessageModel& model);
 
-    // `held`: earlier bounds that all of this exchange comes after, where the exchange is complete. Returns the bounds
-    // of this one, one for each group that exchanges anything.
-    std::vector<TaskId> add(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
-                            std::span<const Message> messages, std::span<const TaskId> held);
+    // `held`: bounds of the groups' earlier exchanges. Returns those of this one: one task for each group that
+    // exchanges anything.
+    Tasks add(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
+              const Tasks& held);
 
   private:
     [[nodiscard]] std::size_t group_of(RankId rank) const;

@@ -1,7 +1,6 @@
 #include "engine/memory_layout.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace moesim {
 namespace {
@@ -42,11 +41,6 @@ Bytes kv_cache_of(const Scenario& s, std::int64_t tokens) {
                  kv_width(*s.model.attention, s.parallelism.tensor) * activation_bytes);
 }
 
-std::int64_t row_sum(const Matrix<std::int64_t>& m, std::size_t row) {
-    const auto r = m.row(row);
-    return std::accumulate(r.begin(), r.end(), std::int64_t{0});
-}
-
 }  // namespace
 
 Bytes MemoryLayout::total() const {
@@ -55,12 +49,13 @@ Bytes MemoryLayout::total() const {
     return sum;
 }
 
-std::array<std::pair<std::string_view, Bytes>, 10> MemoryLayout::parts() const {
+std::array<std::pair<std::string_view, Bytes>, 11> MemoryLayout::parts() const {
     return {{{"weights", weights},
              {"kv_cache", kv_cache},
              {"input", input},
              {"output", output},
              {"send_buffer", send_buffer},
+             {"forward", forward},
              {"expert_input", expert_input},
              {"expert_output", expert_output},
              {"returned", returned},
@@ -70,19 +65,25 @@ std::array<std::pair<std::string_view, Bytes>, 10> MemoryLayout::parts() const {
 
 MemoryTally::MemoryTally(const Plan& plan)
     : scenario_(plan.scenario), placement_(plan.placement), grid_(plan.scenario.parallelism), sent_(grid_.ranks()),
-      received_(grid_.ranks()), chunk_rows_(grid_.ranks()), tokens_(grid_.ranks()) {}
+      received_(grid_.ranks()), forwarded_(grid_.ranks()), computed_(grid_.ranks()), tokens_(grid_.ranks()),
+      chunk_rows_(grid_.ranks()) {}
 
 void MemoryTally::add(const std::vector<Exchange>& chunks) {
     for (std::size_t r = 0; r < grid_.ranks(); ++r) {
-        std::int64_t sent = 0, received = 0, tokens = 0;
+        std::int64_t sent = 0, received = 0, forwarded = 0, computed = 0, tokens = 0;
         for (const Exchange& chunk : chunks) {
             sent += chunk.sent_rows[r];
             received += chunk.received_rows[r];
             tokens += chunk.tokens[r];
-            chunk_rows_[r] = std::max(chunk_rows_[r], row_sum(chunk.assignments, r));
+            forwarded += chunk.forwarded_rows[r];
+            const std::int64_t rows = chunk.computed_rows(r);
+            computed += rows;
+            chunk_rows_[r] = std::max(chunk_rows_[r], rows);
         }
         sent_[r] = std::max(sent_[r], sent);
         received_[r] = std::max(received_[r], received);
+        forwarded_[r] = std::max(forwarded_[r], forwarded);
+        computed_[r] = std::max(computed_[r], computed);
         tokens_[r] = std::max(tokens_[r], tokens);
     }
 }
@@ -101,9 +102,14 @@ std::vector<MemoryLayout> MemoryTally::layouts() const {
         l.input = l.output = Bytes(tokens * m.hidden * activation_bytes);
         l.send_buffer = Bytes(sent_[r] * m.hidden * bytes_of(s.dispatch.dtype)) * alive;
         l.expert_input = Bytes(received_[r] * m.hidden * bytes_of(s.dispatch.dtype)) * alive;
-        l.expert_output = Bytes(received_[r] * m.hidden * bytes_of(s.dispatch.return_dtype)) * alive;
+        l.forward =
+            Bytes(forwarded_[r] * m.hidden * (bytes_of(s.dispatch.dtype) + bytes_of(s.dispatch.return_dtype))) * alive;
+        l.expert_output = Bytes(computed_[r] * m.hidden * bytes_of(s.dispatch.return_dtype)) * alive;
         l.returned = Bytes(sent_[r] * m.hidden * bytes_of(s.dispatch.return_dtype)) * alive;
-        const std::int64_t inner = chunk_rows_[r] * (m.expert_ffn / s.parallelism.tensor) * (m.gated ? 3 : 2);
+        // Projections into the inner width and the activation of them, a row each.
+        const std::int64_t widest = std::max(
+            {chunk_rows_[r] * m.expert_ffn, tokens_[r] * m.shared_experts * m.shared_ffn, tokens_[r] * m.dense_ffn});
+        const std::int64_t inner = widest / s.parallelism.tensor * (m.gated ? 3 : 2);
         std::int64_t projections = 0;
         if (m.attention)
             projections = tokens_[r] * (2 * m.attention->heads / s.parallelism.tensor * m.attention->head_dim +

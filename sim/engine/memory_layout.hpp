@@ -17,15 +17,17 @@ struct MemoryLayout {
     Bytes input;          // activations that enter, for the whole batch part of the rank
     Bytes output;         // and that leave
     Bytes send_buffer;    // packed rows of a micro-batch
+    Bytes forward;        // rows to forward inside the node, and their results on the way back
     Bytes expert_input;   // rows received for the rank's experts
-    Bytes expert_output;  // their results, before the return
+    Bytes expert_output;  // their results, a row a token and expert, before they are summed up and returned
     Bytes returned;       // results that came back, before the combine
-    Bytes temporary;      // the largest of: inner activations of a chunk's experts, logits, attention projections
+    Bytes temporary;      // the largest of: inner activations (a chunk's experts, shared experts, dense
+                          // layers), logits, attention projections
     Bytes reserved;       // driver and communication library
 
     [[nodiscard]] Bytes total() const;
     // Name and size of each part, in the order above.
-    [[nodiscard]] std::array<std::pair<std::string_view, Bytes>, 10> parts() const;
+    [[nodiscard]] std::array<std::pair<std::string_view, Bytes>, 11> parts() const;
 };
 
 // Collects the largest need of each buffer while exchanges are counted.
@@ -41,9 +43,8 @@ class MemoryTally {
     const Scenario& scenario_;
     const Placement& placement_;
     RankGrid grid_;
-    std::vector<std::int64_t> sent_, received_;  // [rank]: largest rows of a micro-batch
-    std::vector<std::int64_t> chunk_rows_;       // [rank]: largest rows that the experts of a chunk compute
-    std::vector<std::int64_t> tokens_;           // [rank]: largest tokens of a micro-batch
+    // [rank]: the largest of any micro-batch, in rows; tokens; and of any chunk, the rows that experts compute
+    std::vector<std::int64_t> sent_, received_, forwarded_, computed_, tokens_, chunk_rows_;
 };
 
 }  // namespace moesim

@@ -1,6 +1,6 @@
 #include "engine/pipeline.hpp"
 
-#include <numeric>
+#include <algorithm>
 
 #include "workload/capacity.hpp"
 
@@ -17,8 +17,8 @@ Pipeline::Pipeline(Result& result, const MessageModel& messages)
     : result_(result), scenario_(result.plan.scenario), messages_(messages), grid_(scenario_.parallelism),
       cost_(scenario_), group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan),
       compute_tail_(grid_.ranks(), nothing), dispatch_tail_(grid_.ranks(), nothing),
-      return_tail_(grid_.ranks(), nothing), held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)),
-      layer_done_(held_bounds_.size(), std::vector<TaskId>(grid_.ranks(), nothing)) {
+      return_tail_(grid_.ranks(), nothing), tensor_tail_(grid_.ranks(), nothing),
+      held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
     LayerLoad empty;
     empty.expert_tokens.resize(static_cast<std::size_t>(scenario_.model.experts));
     empty.rank_tokens.resize(grid_.ranks());
@@ -64,6 +64,7 @@ void Pipeline::build(const Progress& progress) {
         }
         for (Batch& b : batches) after_experts(b);
     }
+    if (scenario_.network == NetworkKind::bound) add_link_bound();
     result_.memory = memory_.layouts();
 }
 
@@ -147,7 +148,7 @@ void Pipeline::count_message(const Transfer& t, Volume& purpose) {
 }
 
 CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage, std::span<const TaskId> ready,
-                                  std::vector<TaskId>& bounds, std::span<const TaskId> held) {
+                                  GroupBounds::Tasks& bounds, const GroupBounds::Tasks& held) {
     const bool out = stage == Stage::dispatch;
     const Dtype dtype = out ? scenario_.dispatch.dtype : scenario_.dispatch.return_dtype;
     const Bytes row(scenario_.model.hidden * bytes_of(dtype));
@@ -187,7 +188,13 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
         std::vector<TaskId> own;
         for (std::size_t t = 0; t < grid_.tensor(); ++t) {
             ranks.push_back(grid_.rank(d, t));
-            own.push_back(before[ranks.back().value()]);
+            const std::size_t r = ranks.back().value();
+            Task issue;
+            issue.label = label;
+            issue.label.rank = ranks.back();
+            own.push_back(result_.graph.add(issue));
+            result_.graph.wait(own.back(), before[r]);
+            if (tensor_tail_[r] != nothing) result_.graph.wait(own.back(), tensor_tail_[r]);
         }
         const Bytes bytes = cost_.activation(tokens[ranks[0].value()]);
         const auto first = result_.graph.tasks().size();
@@ -198,7 +205,7 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
             if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, result_.traffic.tensor);
         }
         for (std::size_t t = 0; t < grid_.tensor(); ++t) {
-            after[ranks[t].value()] = done[t];
+            after[ranks[t].value()] = tensor_tail_[ranks[t].value()] = done[t];
             Label span = label;
             span.rank = ranks[t];
             if (done[t] != own[t]) result_.graph.add_span({span, own[t], done[t], Bytes{}});
@@ -215,8 +222,6 @@ void Pipeline::before_experts(Batch& b) {
     for (std::size_t r = 0; r < ranks; ++r) {
         tokens[r] = micro_batch_tokens(grid_.data_of(RankId(r)), b.micro_batch).size();
         attended[r] = compute(label(b, Stage::attention, Stream::compute), r, cost_.attention(tokens[r]));
-        const TaskId earlier = layer_done_[b.micro_batch][r];
-        if (earlier != nothing && earlier != compute_tail_[r]) result_.graph.wait(attended[r], earlier);
     }
     const auto summed =
         all_reduce(label(b, Stage::attention, Stream::tensor), attended, tokens, cost_.attention_all_reduces());
@@ -225,17 +230,20 @@ void Pipeline::before_experts(Batch& b) {
         if (summed[r] != attended[r]) result_.graph.wait(gate, summed[r]);
         compute(label(b, Stage::select, Stream::compute), r, cost_.select(tokens[r]));
     }
-    const std::vector<TaskId> held = std::move(held_bounds_[b.micro_batch]);
+    const GroupBounds::Tasks held = std::move(held_bounds_[b.micro_batch]);
+    held_bounds_[b.micro_batch].clear();
     for (std::size_t c = 0; c < b.exchanges.size(); ++c) {
         std::vector<TaskId> packed(ranks);
         for (std::size_t r = 0; r < ranks; ++r)
             packed[r] = compute(label(b, Stage::pack, Stream::compute, c), r, cost_.pack(b.exchanges[c].sent_rows[r]));
-        std::vector<TaskId>& bounds = b.bounds.emplace_back();
+        GroupBounds::Tasks& bounds = b.bounds.emplace_back();
         b.dispatched.push_back(exchange(b, c, Stage::dispatch, packed, bounds, held));
     }
+    if (scenario_.model.shared_experts == 0) return;
+    std::vector<TaskId> shared(ranks);
     for (std::size_t r = 0; r < ranks; ++r)
-        if (scenario_.model.shared_experts > 0)
-            compute(label(b, Stage::expert, Stream::compute), r, cost_.shared_experts(tokens[r]));
+        shared[r] = compute(label(b, Stage::expert, Stream::compute), r, cost_.shared_experts(tokens[r]));
+    b.shared_done = all_reduce(label(b, Stage::expert, Stream::tensor), shared, tokens, 1);
 }
 
 void Pipeline::experts(Batch& b) {
@@ -245,16 +253,20 @@ void Pipeline::experts(Batch& b) {
         std::vector<TaskId> computed(ranks);
         std::vector<std::int64_t> rows(ranks);
         for (std::size_t r = 0; r < ranks; ++r) {
-            const auto own = x.assignments.row(r);
-            rows[r] = std::accumulate(own.begin(), own.end(), std::int64_t{0});
-            computed[r] = compute(label(b, Stage::expert, Stream::compute, c), r, cost_.expert(own));
+            // What experts of one GPU make of one token is summed up before it goes on: a row a copy.
+            rows[r] = x.received_rows[r];
+            const Seconds duration =
+                cost_.expert(x.assignments.row(r)) + cost_.sum_up(x.computed_rows(r), x.received_rows[r]);
+            computed[r] = compute(label(b, Stage::expert, Stream::compute, c), r, duration);
             result_.graph.wait(computed[r], b.dispatched[c].done[r]);
         }
         const auto summed = all_reduce(label(b, Stage::expert, Stream::tensor, c), computed, rows, 1);
-        std::vector<TaskId> bounds;
+        GroupBounds::Tasks bounds;
         b.returned.push_back(exchange(b, c, Stage::return_, summed, bounds, b.bounds[c]));
         auto& held = held_bounds_[b.micro_batch];
-        held.insert(held.end(), bounds.begin(), bounds.end());
+        held.resize(bounds.size());
+        for (std::size_t g = 0; g < bounds.size(); ++g)
+            held[g].insert(held[g].end(), bounds[g].begin(), bounds[g].end());
     }
 }
 
@@ -267,9 +279,19 @@ void Pipeline::after_experts(Batch& b) {
         }
         const TaskId unpack = compute(label(b, Stage::unpack, Stream::compute), r, cost_.unpack(rows));
         for (const CollectiveEnds& ends : b.returned) result_.graph.wait(unpack, ends.done[r]);
-        compute(label(b, Stage::combine, Stream::compute), r, cost_.combine(rows, tokens));
-        layer_done_[b.micro_batch][r] = compute(label(b, Stage::residual, Stream::compute), r, cost_.residual(tokens));
+        const TaskId combine = compute(label(b, Stage::combine, Stream::compute), r, cost_.combine(rows, tokens));
+        if (!b.shared_done.empty()) result_.graph.wait(combine, b.shared_done[r]);
+        compute(label(b, Stage::residual, Stream::compute), r, cost_.residual(tokens));
     }
+}
+
+void Pipeline::add_link_bound() {
+    Task busiest;
+    busiest.kind = TaskKind::delay;
+    busiest.label.stage = Stage::dispatch;
+    for (std::size_t l = 0; l < result_.link_bytes.size(); ++l)
+        busiest.duration = std::max(busiest.duration, result_.link_bytes[l] / result_.link_capacity[l]);
+    result_.graph.add(busiest);
 }
 
 }  // namespace moesim

@@ -21,10 +21,11 @@ class Pipeline {
     // A micro-batch in one layer, between its phases.
     struct Batch {
         std::size_t layer = 0, micro_batch = 0;
-        std::vector<Exchange> exchanges;          // [chunk]
-        std::vector<CollectiveEnds> dispatched;   // [chunk]
-        std::vector<CollectiveEnds> returned;     // [chunk]
-        std::vector<std::vector<TaskId>> bounds;  // [chunk]: group bounds of the dispatch, then of the return
+        std::vector<Exchange> exchanges;         // [chunk]
+        std::vector<CollectiveEnds> dispatched;  // [chunk]
+        std::vector<CollectiveEnds> returned;    // [chunk]
+        std::vector<GroupBounds::Tasks> bounds;  // [chunk]: group bounds of the dispatch
+        std::vector<TaskId> shared_done;         // [rank]: shared experts, summed up; empty without them
     };
 
     void before_experts(Batch& b);  // attention .. dispatch
@@ -38,7 +39,9 @@ class Pipeline {
     // A compute task on a rank's compute stream.
     TaskId compute(Label label, std::size_t rank, Seconds duration);
     CollectiveEnds exchange(const Batch& b, std::size_t chunk, Stage stage, std::span<const TaskId> ready,
-                            std::vector<TaskId>& bounds, std::span<const TaskId> held);
+                            GroupBounds::Tasks& bounds, const GroupBounds::Tasks& held);
+    // With the closed-form network: no run ends before its busiest link has carried all that it has to.
+    void add_link_bound();
     // Where the ranks of each tensor-parallel group have summed up what they hold.
     std::vector<TaskId> all_reduce(const Label& label, const std::vector<TaskId>& before,
                                    const std::vector<std::int64_t>& tokens, int times);
@@ -53,8 +56,8 @@ class Pipeline {
     MemoryTally memory_;
     std::vector<TaskId> compute_tail_;                 // [rank]: the last task on its compute stream
     std::vector<TaskId> dispatch_tail_, return_tail_;  // [rank]: the last collective's end on that stream
-    std::vector<std::vector<TaskId>> held_bounds_;     // [micro-batch]: bounds that its next dispatch comes after
-    std::vector<std::vector<TaskId>> layer_done_;      // [micro-batch][rank]: the end of its last layer so far
+    std::vector<TaskId> tensor_tail_;                  // [rank]: the last all-reduce's end
+    std::vector<GroupBounds::Tasks> held_bounds_;      // [micro-batch]: bounds that its next dispatch comes after
 };
 
 }  // namespace moesim

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <iterator>
 
 #include "base/version.hpp"
@@ -10,8 +10,6 @@
 
 namespace moesim {
 namespace {
-
-constexpr std::size_t shown_links = 5;
 
 class Text {
   public:
@@ -26,6 +24,12 @@ class Text {
     std::string text_;
 };
 
+std::string skew(const RoutingSpec& routing) {
+    if (routing.policy != Policy::softmax_topk) return {};
+    const auto* zipf = std::get_if<ZipfSpec>(&routing.popularity);
+    return zipf != nullptr ? fmt::format(" (Zipf {})", zipf->exponent) : " (given weights)";
+}
+
 void head(Text& out, const Result& r, const Metrics& m) {
     const Scenario& s = r.plan.scenario;
     out.line("{}", s.name);
@@ -37,6 +41,10 @@ void head(Text& out, const Result& r, const Metrics& m) {
     out.line("  {} ({} of activations), {}, top-{} of {}", counted(m.tokens, "token"),
              human(Bytes(m.tokens * s.model.hidden * 2)), counted(s.model.moe_layers, "MoE layer"), s.model.top_k,
              counted(s.model.experts, "expert"));
+    out.line("  {} tokens a data-parallel rank, routing {}{}, placement {}",
+             human_count(static_cast<double>(m.tokens) / static_cast<double>(s.parallelism.data)),
+             policy_names[static_cast<std::size_t>(s.routing.policy)], skew(s.routing),
+             s.placement == PlacementMethod::contiguous ? "contiguous" : "round-robin");
     out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound", s.seed,
              version());
     out.line("");
@@ -59,10 +67,24 @@ void stages(Text& out, const Metrics& m) {
     out.line("");
 }
 
+// The busiest two of each kind: the first of all alone would often be both ends of one GPU's NIC, five times over.
+void busiest_links(Text& out, const Result& r, const Metrics& m) {
+    std::array<std::size_t, 3> shown = {};
+    bool first = true;
+    for (const LinkUse& use : m.links) {
+        const Link& link = r.plan.fabric.link(use.link);
+        if (++shown[static_cast<std::size_t>(link.link_class)] > 2) continue;
+        out.line("{:<12} {:<18} {:>10}   {} of what it could carry in the makespan", first ? "busiest" : "", link.name,
+                 human(use.bytes), human_share(use.share));
+        first = false;
+    }
+}
+
 void load_and_traffic(Text& out, const Result& r, const Metrics& m) {
-    out.line("load         experts: CV {:.3f}, max/mean {:.3f}; ranks: CV {:.3f}, max/mean {:.3f}; dropped {}",
-             m.load.experts.cv, m.load.experts.max_over_mean, m.load.ranks.cv, m.load.ranks.max_over_mean,
-             human_share(m.load.drop_rate));
+    out.line("load         CV {:.3f} over experts, {:.3f} over ranks (mean of the layers)", m.load.experts.cv,
+             m.load.ranks.cv);
+    out.line("             max/mean {:.3f} over experts, {:.3f} over ranks (worst layer); dropped {}",
+             m.load.experts.max_over_mean, m.load.ranks.max_over_mean, human_share(m.load.drop_rate));
     const auto volume = [](const Volume& v) {
         return fmt::format("{} in {} messages", human(v.bytes), human_count(static_cast<double>(v.messages)));
     };
@@ -70,11 +92,7 @@ void load_and_traffic(Text& out, const Result& r, const Metrics& m) {
     if (r.traffic.tensor.messages > 0) out.line("             tensor-parallel {}", volume(r.traffic.tensor));
     out.line("             inside nodes {}, between nodes {}", human(r.traffic.inside_nodes),
              human(r.traffic.between_nodes));
-    for (std::size_t i = 0; i < std::min(shown_links, m.links.size()); ++i) {
-        const Link& link = r.plan.fabric.link(m.links[i].link);
-        out.line("{:<12} {:<18} {:>10}   {} of what it could carry in the makespan", i == 0 ? "busiest link" : "",
-                 link.name, human(m.links[i].bytes), human_share(m.links[i].share));
-    }
+    busiest_links(out, r, m);
     out.line("");
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <map>
@@ -51,37 +52,43 @@ void write_slice(Writer& out, const Slice& s) {
               (s.finish - s.start).value() * us, l.layer, l.micro_batch, l.chunk, s.sent.value());
 }
 
-// From the sender's slice to the receiver's. An arrow ends in the slice around its end; a message that arrives before
-// the receiver has issued its own side ends at the next slice.
-void write_arrow(Writer& out, TaskId id, const Task& t, const TaskTime& time, Seconds receiver_issued) {
-    const int stream = static_cast<int>(t.label.stream);
-    out.event(R"("ph":"s","id":{},"name":"{}","cat":"message","pid":{},"tid":{},"ts":{},"args":{{"bytes":{}}})", id,
-              name(t.label.stage), t.label.rank.value(), stream, time.start.value() * us, t.bytes.value());
-    const bool inside = time.finish >= receiver_issued;
-    out.event(R"("ph":"f",{}"id":{},"name":"{}","cat":"message","pid":{},"tid":{},"ts":{})",
-              inside ? R"("bp":"e",)" : "", id, name(t.label.stage), t.peer.value(), stream, time.finish.value() * us);
-}
-
-// When a rank issued the collective that a message belongs to.
-class IssueTimes {
+// When a rank's side of a collective began and ended, to find the slices that an arrow joins.
+class SpanTimes {
   public:
-    explicit IssueTimes(const Result& result) {
+    explicit SpanTimes(const Result& result) {
         for (const CollectiveSpan& s : result.graph.spans())
-            times_[key(s.label, s.label.rank)] = result.times[s.issue].finish;
+            times_[key(s.label, s.label.rank)] = {result.times[s.issue].finish, result.times[s.done].finish};
     }
-    [[nodiscard]] Seconds of_peer(const Task& t) const {
-        const auto at = times_.find(key(t.label, t.peer));
-        return at == times_.end() ? Seconds{} : at->second;
+    // Inside of that rank's slice and as near to `at` as can be. An arrow belongs to the slice around it, and a moment
+    // that ends one slice and begins the next is taken for the next: so the end itself is left out.
+    [[nodiscard]] double inside_us(const Label& label, RankId rank, Seconds at) const {
+        const auto found = times_.find(key(label, rank));
+        if (found == times_.end()) return at.value() * us;
+        const auto [begin, end] = found->second;
+        return std::max(begin.value() * us, std::min(at.value() * us, end.value() * us - 1e-3));
     }
 
   private:
     using Key = std::array<std::uint64_t, 2>;
     static Key key(const Label& l, RankId rank) {
-        return {static_cast<std::uint64_t>(rank.value()) << 8 | static_cast<std::uint64_t>(l.stream),
+        return {static_cast<std::uint64_t>(rank.value()) << 16 | static_cast<std::uint64_t>(l.stage) << 8 |
+                    static_cast<std::uint64_t>(l.stream),
                 static_cast<std::uint64_t>(l.layer) << 32 | static_cast<std::uint64_t>(l.micro_batch) << 16 | l.chunk};
     }
-    std::map<Key, Seconds> times_;
+    std::map<Key, std::pair<Seconds, Seconds>> times_;
 };
+
+// From the sender's slice to the receiver's. Where a message arrives before the receiver has begun its own side, or is
+// forwarded before the forwarder has, the arrow touches the slice's beginning; args tell the true times.
+void write_arrow(Writer& out, TaskId id, const Task& t, const TaskTime& time, const SpanTimes& spans) {
+    const int stream = static_cast<int>(t.label.stream);
+    out.event(R"("ph":"s","id":{},"name":"{}","cat":"message","pid":{},"tid":{},"ts":{},"args":{{"bytes":{},)"
+              R"("starts_us":{},"arrives_us":{}}})",
+              id, name(t.label.stage), t.label.rank.value(), stream, spans.inside_us(t.label, t.label.rank, time.start),
+              t.bytes.value(), time.start.value() * us, time.finish.value() * us);
+    out.event(R"("ph":"f","bp":"e","id":{},"name":"{}","cat":"message","pid":{},"tid":{},"ts":{})", id,
+              name(t.label.stage), t.peer.value(), stream, spans.inside_us(t.label, t.peer, time.finish));
+}
 
 }  // namespace
 
@@ -89,7 +96,7 @@ std::string chrome_trace(const Result& result, std::size_t max_arrows) {
     Writer out;
     write_names(out, result);
     for (const Slice& s : slices(result)) write_slice(out, s);
-    const IssueTimes issued(result);
+    const SpanTimes spans(result);
     std::size_t arrows = 0, left_out = 0;
     const auto& tasks = result.graph.tasks();
     for (TaskId id = 0; id < tasks.size(); ++id) {
@@ -99,7 +106,7 @@ std::string chrome_trace(const Result& result, std::size_t max_arrows) {
             continue;
         }
         ++arrows;
-        write_arrow(out, id, tasks[id], result.times[id], issued.of_peer(tasks[id]));
+        write_arrow(out, id, tasks[id], result.times[id], spans);
     }
     return fmt::format(
         "{{\"displayTimeUnit\":\"ms\",\"otherData\":{{\"arrows\":{},\"arrows_left_out\":{}}},"

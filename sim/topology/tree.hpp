@@ -4,7 +4,7 @@
 
 namespace moesim {
 
-// Links of GPU g: to and from its node's switch, and where the tree has several nodes, to and from its leaf switch.
+// Links of GPU g: to and from its node's switch, and in a fat tree to and from its leaf switch.
 // A leaf's uplinks are one link each way that carries what all of them together carry: ideal spreading over the spine.
 Fabric build_tree(const TopologySpec& spec);
 

@@ -1,6 +1,7 @@
 #include "traffic/exchange.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace moesim {
 namespace {
@@ -35,6 +36,7 @@ class Counter {
         out_.local_rows.resize(grid.ranks());
         out_.sent_rows.resize(grid.ranks());
         out_.received_rows.resize(grid.ranks());
+        out_.forwarded_rows.resize(grid.ranks());
         out_.tokens.resize(grid.ranks());
         out_.assignments = Matrix<std::int64_t>(grid.ranks(), placement.experts());
     }
@@ -106,6 +108,7 @@ class Counter {
             const auto first = static_cast<std::int32_t>(out_.hops.size());
             out_.hops.push_back({from, proxy, rows});
             out_.sent_rows[from.value()] += rows;
+            out_.forwarded_rows[proxy.value()] += rows;
             for (std::size_t position = 0; position < grid_.expert(); ++position) {
                 const RankId to = grid_.rank(group + position, tensor);
                 const std::int64_t forwarded = c.to_position[position];
@@ -141,6 +144,11 @@ class Counter {
 };
 
 }  // namespace
+
+std::int64_t Exchange::computed_rows(std::size_t rank) const {
+    const auto row = assignments.row(rank);
+    return std::accumulate(row.begin(), row.end(), std::int64_t{0});
+}
 
 Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, std::size_t top_k, Dedup dedup,
                         const Placement& placement, const RankGrid& grid, const Fabric& fabric) {

@@ -1,5 +1,7 @@
 // What holds for every scenario.
+#include <map>
 #include <numeric>
+#include <tuple>
 
 #include "support/catch.hpp"
 #include "support/random_scenario.hpp"
@@ -10,7 +12,7 @@ using namespace moesim::test;
 
 namespace {
 
-constexpr std::uint64_t scenarios = 120;
+constexpr std::uint64_t scenarios = 200;
 
 std::int64_t row_sum(const Matrix<std::int64_t>& m, std::size_t r) {
     std::int64_t sum = 0;
@@ -22,6 +24,42 @@ std::int64_t column_sum(const Matrix<std::int64_t>& m, std::size_t c) {
     std::int64_t sum = 0;
     for (std::size_t r = 0; r < m.rows(); ++r) sum += m(r, c);
     return sum;
+}
+
+// What the simulated messages carried, against what was counted.
+template <class Require>
+void check_messages(const Result& r, const Require& require) {
+    const Fabric& fabric = r.plan.fabric;
+    Matrix<std::int64_t> sent(fabric.ranks(), fabric.ranks());
+    std::vector<Bytes> carried(fabric.links().size());
+    std::map<std::tuple<Stage, std::size_t, std::size_t>, std::int64_t> by_pair;
+    for (const Task& t : r.graph.tasks()) {
+        if (t.bytes == Bytes{}) continue;
+        sent(t.label.rank.value(), t.peer.value()) += t.bytes.value();
+        if (t.label.stream != Stream::tensor)
+            by_pair[{t.label.stage, t.label.rank.value(), t.peer.value()}] += t.bytes.value();
+        const Route route = fabric.route(t.label.rank, t.peer);
+        for (const LinkId l : route.links()) carried[l.value()] += t.bytes;
+    }
+    require(sent.values() == r.rank_bytes.values(), "traffic between ranks is what the messages carried");
+    require(carried == r.link_bytes, "so is that on links");
+    const DispatchSpec& d = r.plan.scenario.dispatch;
+    for (const auto& [key, bytes] : by_pair) {
+        const auto& [stage, from, to] = key;
+        if (stage != Stage::dispatch) continue;
+        require(bytes * bytes_of(d.return_dtype) == by_pair[{Stage::return_, to, from}] * bytes_of(d.dtype),
+                "every pair returns the rows that it exchanged");
+    }
+    for (std::size_t rank = 0; rank < fabric.ranks(); ++rank) {
+        std::int64_t up = 0, down = 0;
+        for (std::size_t l = 0; l < fabric.links().size(); ++l) {
+            const std::string& name = fabric.links()[l].name;
+            if (name.rfind("gpu" + std::to_string(rank) + ".", 0) != 0) continue;
+            (name.find(".up") != std::string::npos ? up : down) += carried[l].value();
+        }
+        require(up == row_sum(sent, rank), "a rank's links carry what it sends");
+        require(down == column_sum(sent, rank), "and what it gets");
+    }
 }
 
 // Names of what is violated.
@@ -40,35 +78,14 @@ void check_conservation(const Result& r, nlohmann::json& broken) {
                 "so do ranks");
         require(s.routing.capacity_factor || l.dropped == 0, "nothing is dropped without a capacity");
     }
-    // The return has the dispatch's number format in these scenarios, so what comes back is what went.
+    // What comes back is what went, row by row; only the number format may differ.
     const NetworkTraffic& t = r.traffic;
-    require(t.dispatch.bytes == t.return_.bytes, "what leaves comes back");
+    require(t.dispatch.bytes * bytes_of(s.dispatch.return_dtype) == t.return_.bytes * bytes_of(s.dispatch.dtype),
+            "what leaves comes back");
     require(t.dispatch.messages == t.return_.messages, "message for message");
     require(t.dispatch.bytes + t.return_.bytes + t.tensor.bytes == t.inside_nodes + t.between_nodes,
             "all traffic is inside or between nodes");
-    if (s.parallelism.tensor == 1)
-        for (std::size_t a = 0; a < r.rank_bytes.rows(); ++a)
-            for (std::size_t b = 0; b < a; ++b)
-                require(r.rank_bytes(a, b) == r.rank_bytes(b, a), "each pair exchanges as much as it returns");
-    // Every byte that enters the fabric leaves it: per rank over its own links, per class of link.
-    const Fabric& fabric = r.plan.fabric;
-    std::map<std::string, std::int64_t> by_direction;
-    std::vector<std::int64_t> up(fabric.ranks()), down(fabric.ranks());
-    for (std::size_t l = 0; l < fabric.links().size(); ++l) {
-        const std::string& name = fabric.links()[l].name;
-        const std::int64_t bytes = r.link_bytes[l].value();
-        by_direction[name.substr(name.find('.'))] += bytes;
-        if (name.rfind("gpu", 0) != 0) continue;
-        const auto rank = static_cast<std::size_t>(std::stoul(name.substr(3)));
-        (name.find(".up") != std::string::npos ? up : down)[rank] += bytes;
-    }
-    for (const char* link : {".nvlink", ".nic", ".uplink"})
-        require(by_direction[std::string(link) + ".up"] == by_direction[std::string(link) + ".down"],
-                "what goes up comes down");
-    for (std::size_t rank = 0; rank < fabric.ranks(); ++rank) {
-        require(up[rank] == row_sum(r.rank_bytes, rank), "a rank's links carry what it sends");
-        require(down[rank] == column_sum(r.rank_bytes, rank), "and what it gets");
-    }
+    check_messages(r, require);
 }
 
 void check_times(const Result& r, const Metrics& m, nlohmann::json& broken) {
@@ -98,6 +115,12 @@ void check_times(const Result& r, const Metrics& m, nlohmann::json& broken) {
     require(std::abs(path - makespan) <= 1e-9 * makespan, "the critical path adds up to the makespan");
     for (const Seconds idle : m.idle) require(idle.value() >= -1e-12 * makespan, "idle time is not negative");
     for (const LinkUse& l : m.links) require(l.share <= 1 + 1e-9, "no link carries more than it can");
+    std::map<std::pair<RankId, Stream>, Seconds> stream_end;
+    for (const CollectiveSpan& span : r.graph.spans()) {
+        Seconds& end = stream_end[{span.label.rank, span.label.stream}];
+        require(r.times[span.issue].finish >= end, "a stream does one thing at a time");
+        end = r.times[span.done].finish;
+    }
 }
 
 }  // namespace
@@ -105,12 +128,16 @@ void check_times(const Result& r, const Metrics& m, nlohmann::json& broken) {
 TEST_CASE("tokens, bytes and time are conserved") {
     for (std::uint64_t i = 0; i < scenarios; ++i) {
         INFO("random_scenario(" << i << ")");
-        CHECK(simulate_and(random_scenario(i), [](const Result& r, const Metrics& m) {
-                  nlohmann::json broken = nlohmann::json::array();
-                  check_conservation(r, broken);
-                  check_times(r, m, broken);
-                  return broken;
-              }) == nlohmann::json::array());
+        Scenario s = random_scenario(i);
+        for (const NetworkKind network : {NetworkKind::simgrid, NetworkKind::bound}) {
+            s.network = network;
+            CHECK(simulate_and(s, [](const Result& r, const Metrics& m) {
+                      nlohmann::json broken = nlohmann::json::array();
+                      check_conservation(r, broken);
+                      check_times(r, m, broken);
+                      return broken;
+                  }) == nlohmann::json::array());
+        }
     }
 }
 

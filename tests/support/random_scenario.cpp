@@ -48,20 +48,22 @@ ModelSpec random_model(RandomStream& random, const ParallelismSpec& grid) {
     m.expert_ffn = 64;
     m.gated = coin(random);
     if (coin(random)) m.attention = AttentionSpec{8, pick<std::int64_t>(random, {1, 2, 8}), 8, coin(random)};
-    if (random.below(4) == 0) m.shared_experts = 1, m.shared_ffn = 32;
+    if (random.below(4) == 0) m.shared_experts = 1 + random.below(2), m.shared_ffn = 32;
     if (random.below(4) == 0) m.dense_layers_per_moe_layer = 1, m.dense_ffn = 128;
     return m;
 }
 
 std::vector<StragglerSpec> random_stragglers(RandomStream& random, std::int64_t ranks) {
     std::vector<StragglerSpec> all;
-    if (random.below(3) != 0) return all;
-    StragglerSpec s;
-    s.rank = RankId(random.below(static_cast<std::uint32_t>(ranks)));
-    s.speed = 0.25 + 0.5 * random.uniform();
-    s.from = Seconds(1e-5 * random.below(5));
-    if (coin(random)) s.until = s.from + Seconds(1e-4);
-    all.push_back(s);
+    if (coin(random)) return all;
+    for (std::int64_t rank = random.below(3); rank < ranks; rank += 1 + random.below(4)) {
+        StragglerSpec s;
+        s.rank = RankId(static_cast<std::size_t>(rank));
+        s.speed = random.below(4) == 0 ? 0.01 : 0.25 + 0.5 * random.uniform();
+        s.from = Seconds(1e-5 * random.below(5));
+        if (coin(random)) s.until = s.from + Seconds(1e-4);
+        all.push_back(s);
+    }
     return all;
 }
 
@@ -77,8 +79,8 @@ Scenario random_scenario(std::uint64_t number) {
     const std::int64_t gpus = s.topology.gpus();
     s.parallelism.tensor = s.topology.gpus_per_node % 2 == 0 && random.below(3) == 0 ? 2 : 1;
     s.parallelism.data = gpus / s.parallelism.tensor;
-    s.parallelism.expert =
-        s.parallelism.data % 2 == 0 && random.below(3) == 0 ? s.parallelism.data / 2 : s.parallelism.data;
+    s.parallelism.expert = s.parallelism.data;
+    while (s.parallelism.expert % 2 == 0 && random.below(3) == 0) s.parallelism.expert /= 2;
     s.model = random_model(random, s.parallelism);
     s.batch = {1 + random.below(5), 1 + random.below(100), coin(random) ? 0 : 500};
     s.routing.policy = pick(random, {Policy::softmax_topk, Policy::softmax_topk, Policy::hash, Policy::uniform});
@@ -89,7 +91,7 @@ Scenario random_scenario(std::uint64_t number) {
     if (random.below(3) == 0) s.routing.capacity_factor = 0.5 + random.uniform();
     s.placement = pick(random, {PlacementMethod::contiguous, PlacementMethod::round_robin});
     s.dispatch.dtype = pick(random, {Dtype::bf16, Dtype::fp8});
-    s.dispatch.return_dtype = s.dispatch.dtype;
+    s.dispatch.return_dtype = pick(random, {Dtype::bf16, Dtype::fp8});
     s.dispatch.dedup = pick(random, {Dedup::none, Dedup::rank, Dedup::node});
     s.schedule = {1 + random.below(3), 1 + random.below(3), pick(random, {Order::sequential, Order::interleaved})};
     s.stragglers = random_stragglers(random, gpus);

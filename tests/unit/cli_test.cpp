@@ -105,7 +105,7 @@ TEST_CASE("a file without read permission is refused", "[cli]") {
     CHECK(ended.out.empty());
 }
 
-TEST_CASE("--out is refused where no file can be put", "[cli]") {
+TEST_CASE("a folder that takes no files is refused for --out", "[cli]") {
     const Folder folder;
     const std::string scenario = write_scenario(folder).string();
     Conditions nobody;

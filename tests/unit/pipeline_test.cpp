@@ -152,3 +152,124 @@ TEST_CASE("a GPU that is too small is an error that lists what fills it") {
     CHECK_THROWS_WITH(simulate_document(s), Catch::Matchers::StartsWith(
                                                 "test: $.model: found 0.00 GiB of memory needed on rank 0 (weights "));
 }
+
+TEST_CASE("independent expert groups do not hold each other back in the bound") {
+    // Two groups of two GPUs; one is slow at first, the other afterwards. A bound of one group must not wait for the
+    // other's.
+    Scenario s = even(4, 400);
+    s.parallelism = {4, 2, 1};
+    s.model.experts = 2;
+    s.model.moe_layers = 3;
+    s.profile.peak_bf16->value = FlopsPerSecond(1e10);
+    s.stragglers = {{RankId(0), 0.02, Seconds(0), Seconds(3e-3)},
+                    {RankId(1), 0.02, Seconds(0), Seconds(3e-3)},
+                    {RankId(2), 0.02, Seconds(3e-3), std::nullopt},
+                    {RankId(3), 0.02, Seconds(3e-3), std::nullopt}};
+    const double simulated = simulate_document(s)["makespan_s"].get<double>();
+    s.network = NetworkKind::bound;
+    CHECK(simulate_document(s)["makespan_s"].get<double>() <= simulated * (1 + 1e-9));
+}
+
+TEST_CASE("the bound keeps the busiest link of every layer") {
+    // Two nodes under one oversubscribed pair of uplinks, uniform traffic, three layers: each dispatch and each return
+    // takes the uplink 2 * 2 * rows * 128 / (0.1e9 * 2 / 8), and layers come one after another.
+    Scenario s = even(4, 400);
+    s.topology = small_tree(2, 2, 8.0);
+    s.model.moe_layers = 3;
+    const double simulated = simulate_document(s)["makespan_s"].get<double>();
+    s.network = NetworkKind::bound;
+    const double uplink = 2 * 2 * 100 * 128 / (1e8 * 2 / 8);
+    CHECK(simulated > 6 * uplink);
+    CHECK(simulate_document(s)["makespan_s"].get<double>() == Approx(simulated).epsilon(0.02));
+}
+
+TEST_CASE("each step of a ring pays its latency, each all-reduce its ring") {
+    // One dense layer and attention: 3 all-reduces in `attention`. 200 tokens in a group of 4: n = 200 * 128 B, steps
+    // of n / 4 = 6400 B, 2 * 3 steps each; a step takes 5 us + 6400 / 1e9 s = 11.4 us. 3 * 6 * 11.4 us = 205.2 us.
+    Scenario s = even(4, 50);
+    s.parallelism = {1, 1, 4};
+    s.model.experts = 4;
+    s.model.attention = AttentionSpec{4, 4, 16, true};
+    s.model.dense_layers_per_moe_layer = 1;
+    s.model.dense_ffn = 64;
+    s.profile.nvlink.overhead.value = Seconds(5e-6);
+    const auto d = simulate_document(s);
+    s.profile.nvlink.overhead.value = Seconds(0);
+    s.topology.nvlink.bandwidth = BytesPerSecond(1e15);
+    const double compute = stage_value(simulate_document(s), "attention", "mean_s");
+    CHECK(stage_value(d, "attention", "mean_s") - compute == Approx(205.2e-6).epsilon(1e-6));
+}
+
+TEST_CASE("shared experts of a tensor-parallel group are summed up too") {
+    Scenario s = even(4, 200);
+    s.parallelism = {2, 2, 2};
+    s.model.experts = 2;
+    s.model.shared_experts = 2;
+    s.model.shared_ffn = 2;
+    // Own tokens: 400 rows a rank; rows for its experts: 400; 128 B each, 2 (2 - 1) / 2 of it, on 4 ranks.
+    CHECK(simulate_document(s)["traffic"]["tensor_parallel_bytes"] == 2 * 4 * 400 * 128);
+}
+
+TEST_CASE("several experts of one GPU sum up what they made of a token") {
+    // One GPU, two experts, top-2: 400 tokens arrive once each and are computed twice: reads 800, writes 400 rows.
+    Scenario s = tiny(1, 400);
+    s.model.experts = s.model.top_k = 2;
+    const double computed = 2 * (2.0 * 400 * 128 * 64 + 2.0 * 400 * 64 * 64) / 1e12 + 800 * 64 * 3 * 2 / 1e12;
+    CHECK(stage_value(simulate_document(s), "expert", "mean_s") == is(computed + 1200 * 64 * 2 / 1e12));
+}
+
+TEST_CASE("network between nodes has its own overhead and efficiency") {
+    Scenario s = even(2, 400);
+    s.topology = small_tree(2, 1);
+    s.profile.nic.overhead.value = Seconds(7e-6);
+    s.profile.nic.efficiency.value = 0.5;
+    s.profile.nvlink.overhead.value = Seconds(1);  // not on the way
+    // 200 rows of 128 B over 0.1 GB/s at 0.5, and so over the uplinks: 512 us.
+    CHECK(stage_value(simulate_document(s), "dispatch", "mean_s") == is(7e-6 + 200 * 128 / 5e7));
+}
+
+TEST_CASE("slowdowns that follow each other take over at once") {
+    // GPU 0 at 0.5 until its gate, select and pack are long over, then at 0.25: experts take four times as long.
+    Scenario s = even(2, 400);
+    s.profile.peak_bf16->value = FlopsPerSecond(1e11);
+    const double expert = stage_value(simulate_document(s), "expert", "mean_s");
+    const Seconds later(20e-6);
+    s.stragglers = {{RankId(0), 0.25, later, std::nullopt}, {RankId(0), 0.5, Seconds(0), later}};
+    CHECK(stage_value(simulate_document(s), "expert", "slowest_s") == is(4 * expert));
+}
+
+TEST_CASE("capacity limits what each source sends to an expert") {
+    // Weights let all tokens choose expert 0 first. 100 tokens a GPU, top-1 of 2 experts, factor 0.5: each GPU keeps
+    // ceil(0.5 * 100 / 2) = 25 of about 100.
+    Scenario s = tiny(2, 200);
+    s.routing.policy = Policy::softmax_topk;
+    s.routing.popularity = WeightsSpec{{1.0, 0.0}};
+    s.routing.capacity_factor = 0.5;
+    const auto d = simulate_document(s);
+    CHECK(d["load"]["drop_rate"].get<double>() == Approx(0.75));
+    CHECK(d["load"]["layers"][0]["expert_tokens"] == std::vector<int>{50, 0});
+}
+
+TEST_CASE("memory counts caches, dense layers and rows on their way through") {
+    // 3 sequences of 100 tokens over 2 GPUs: 150 tokens, 2 sequences each (one is cached on both). Attention 4 heads of
+    // 16, 2 kv heads: 2 layers (one dense) * 2 sequences * 100 tokens * 2 * 32 * 2 B.
+    Scenario s = tiny(2, 100);
+    s.batch.sequences = 3;
+    s.model.attention = AttentionSpec{4, 2, 16, true};
+    s.model.dense_layers_per_moe_layer = 1;
+    s.model.dense_ffn = 6400;
+    auto m = simulate_document(s)["memory"]["ranks"][0];
+    CHECK(m["kv_cache_bytes"] == 2 * 2 * 100 * 2 * 32 * 2);
+    CHECK(m["temporary_bytes"] == 150 * 6400 * 3 * 2);
+    CHECK(m["weights_bytes"] == (3 * 64 * 64 + 64 * 2 + 3 * 64 * 6400 + 2 * (64 * 64 * 2 + 64 * 32 * 2)) * 2);
+    CHECK(m["forward_bytes"] == 0);
+    // Two nodes of two GPUs, all tokens of GPU 0 want expert 3 on the far GPU 3: they pass through GPU 2.
+    s = tiny(4, 4);
+    s.topology = small_tree(2, 2);
+    s.routing.policy = Policy::softmax_topk;
+    s.routing.popularity = WeightsSpec{{0, 0, 0, 1}};
+    s.dispatch.dedup = Dedup::node;
+    m = simulate_document(s)["memory"]["ranks"];
+    CHECK(m[2]["forward_bytes"] == 1 * 64 * (2 + 2));
+    CHECK(m[2]["expert_input_bytes"] == 0);
+}

@@ -150,3 +150,11 @@ TEST_CASE("parts of a range differ by one at most and cover it") {
             CHECK(at == 5 + size);
         }
 }
+
+TEST_CASE("tokens cross to the GPU that has the sender's place in the other node") {
+    const Case c = two_nodes();
+    const SourceChoices source{1, choices};  // from GPU 1: the second place, so over GPU 3
+    const Exchange x = count_exchange({&source, 1}, LayerId(0), 3, Dedup::node, c.placement, c.grid, c.fabric);
+    CHECK(rows_of(x) == Rows{{1, 0, 1}, {1, 3, 3}, {3, 2, 1}});
+    CHECK(x.forwarded_rows == std::vector<std::int64_t>{0, 0, 0, 3});
+}

@@ -172,6 +172,7 @@ TEST_CASE("hash routing by position loads all experts alike") {
 TEST_CASE("capacity is ceil(CF N k / E), and overflow is dropped in arrival order") {
     CHECK(expert_capacity(1.25, 10, 2, 8) == 4);  // ceil(1.25 * 2.5) = ceil(3.125)
     CHECK(expert_capacity(1.0, 16, 1, 4) == 4);
+    CHECK(expert_capacity(1.1, 400, 1, 4) == 110);  // not 111, although 1.1 * 100 is a little more than 110 in doubles
     std::vector<ExpertIndex> choices = {0, 1, 0, 2, 0, 1, 0, 3};  // four tokens, top-2
     CHECK(drop_overflow(choices, 2, 4) == 2);
     CHECK(choices == std::vector<ExpertIndex>{0, 1, 0, 2, no_expert, 1, no_expert, 3});
