@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 
 #include "support/catch.hpp"
@@ -39,10 +38,17 @@ std::string complaint(const std::string& folder, const std::string& include) {
     return "";
 }
 
+// What a line includes; empty where it does not.
+std::string included(const std::string& line) {
+    const auto word = line.find("#include");
+    const auto open = line.find_first_of("<\"", word == line.npos ? line.size() : word);
+    if (open == line.npos) return "";
+    return line.substr(open + 1, line.find_first_of(">\"", open + 1) - open - 1);
+}
+
 }  // namespace
 
 TEST_CASE("includes follow the order of the folders") {
-    const std::regex include(R"re(^\s*#\s*include\s*[<"]([^>"]+)[>"])re");
     std::size_t files = 0;
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(MOESIM_SOURCE_DIR) / "sim")) {
         if (entry.path().extension() != ".cpp" && entry.path().extension() != ".hpp") continue;
@@ -52,16 +58,17 @@ TEST_CASE("includes follow the order of the folders") {
         CHECK(place(folder) < layers.size());
         std::ifstream in(entry.path());
         for (std::string line; std::getline(in, line);) {
-            std::smatch match;
-            if (!std::regex_search(line, match, include)) continue;
             INFO(line);
-            CHECK(complaint(folder, match[1]) == "");
+            CHECK(complaint(folder, included(line)) == "");
         }
     }
     CHECK(files > 40);
 }
 
 TEST_CASE("the rule complains where it should") {
+    CHECK(included("#include \"engine/plan.hpp\"  // why") == "engine/plan.hpp");
+    CHECK(included("  #include <vector>") == "vector");
+    CHECK(included("int x = 1;") == "");
     CHECK(complaint("config", "engine/plan.hpp") != "");
     CHECK(complaint("traffic", "cost/roofline.hpp") == "an earlier folder includes a later one");
     CHECK(complaint("cost", "traffic/grid.hpp") == "the two do not know each other");

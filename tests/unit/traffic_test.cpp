@@ -12,7 +12,7 @@ using namespace moesim::test;
 
 namespace {
 
-struct Case {
+struct Case {  // NOLINT(cppcoreguidelines-pro-type-member-init): an aggregate, never made empty
     Fabric fabric;
     RankGrid grid;
     Placement placement;
