@@ -57,7 +57,7 @@ TEST_CASE("shipped scenarios give their approved results") {
     REQUIRE(scenarios().size() >= 5);
     for (const fs::path& scenario : scenarios()) {
         INFO(scenario);
-        const auto run = moesim::test::run_program({"run", scenario.string(), "--json"});
+        const auto run = moesim::test::run_process({"run", scenario.string(), "--json"});
         REQUIRE(run.exit_code == 0);
         json now = json::parse(run.out);
         now.erase("timeline");  // long, and its sums are all in the rest

@@ -1,47 +1,110 @@
 #include "support/program.hpp"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <stdexcept>
 
 namespace moesim::test {
 namespace {
 
-std::string quoted(const std::string& s) {
-    std::string q = "'";
-    for (const char c : s) {
-        if (c == '\'') q += "'\\'";
-        q += c;
+namespace fs = std::filesystem;
+
+std::string read_all(int fd) {
+    std::string text;
+    std::array<char, 65536> buffer{};
+    for (ssize_t n = 0; (n = ::read(fd, buffer.data(), buffer.size())) > 0;)
+        text.append(buffer.data(), static_cast<std::size_t>(n));
+    ::close(fd);
+    return text;
+}
+
+// In the child: becomes the program, or ends with 127. The program is opened before the rights go, since the folder
+// that it was built in may be closed to others.
+[[noreturn]] void become_program(std::vector<char*> arguments, const Conditions& c, int out, int err) {
+    constexpr uid_t nobody = 65534;
+    const int program = ::open(MOESIM_PROGRAM, O_RDONLY | O_CLOEXEC);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(err, STDERR_FILENO);
+    if (c.out == Stdout::full) ::dup2(::open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+    if (c.out == Stdout::closed) ::close(STDOUT_FILENO);
+    if (c.err_closed) ::close(STDERR_FILENO);
+    if (c.largest_file >= 0) {
+        const rlimit limit{static_cast<rlim_t>(c.largest_file), static_cast<rlim_t>(c.largest_file)};
+        if (std::signal(SIGXFSZ, SIG_IGN) == SIG_ERR || ::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(127);
     }
-    q += '\'';
-    return q;
+    if (c.unprivileged && ::geteuid() == 0 &&
+        (::setresgid(nobody, nobody, nobody) != 0 || ::setresuid(nobody, nobody, nobody) != 0))
+        ::_exit(127);
+    ::fexecve(program, arguments.data(), environ);
+    ::_exit(127);
 }
 
 }  // namespace
 
-ProgramRun run_program(const std::vector<std::string>& arguments) {
-    const std::string err_file = "/tmp/moesim-test-" + std::to_string(::getpid()) + ".err";
-    std::string command = quoted(MOESIM_PROGRAM);
-    for (const std::string& a : arguments) command.append(1, ' ').append(quoted(a));
-    command.append(" </dev/null 2>").append(err_file);
-    FILE* pipe = ::popen(command.c_str(), "r");
-    if (pipe == nullptr) throw std::runtime_error("cannot start " + command);
-    ProgramRun run;
-    char buffer[65536];
-    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) run.out.append(buffer, n);
-    const int status = ::pclose(pipe);
-    run.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    std::ifstream err(err_file);
+Folder::Folder() {
+    std::string name = (fs::temp_directory_path() / "moesim-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot create a temporary folder");
+    path_ = name;
+    fs::permissions(path_, fs::perms(0755));
+}
+
+Folder::~Folder() {
+    std::error_code error;
+    for (const auto& entry : fs::recursive_directory_iterator(path_, error))
+        if (entry.is_directory(error)) fs::permissions(entry.path(), fs::perms(0755), error);
+    fs::remove_all(path_, error);
+}
+
+fs::path Folder::write(const std::string& name, std::string_view content) const {
+    const fs::path file = path_ / name;
+    std::ofstream(file, std::ios::binary) << content;
+    return file;
+}
+
+std::vector<std::string> Folder::names() const {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(path_))
+        all.push_back(entry.path().lexically_relative(path_).string());
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+Ended run_process(const std::vector<std::string>& arguments, const Conditions& conditions) {
+    std::vector<std::string> words{"moesim"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> pointers;
+    for (std::string& w : words) pointers.push_back(w.data());
+    pointers.push_back(nullptr);
+    std::array<int, 2> out{}, err{};
+    if (::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(err.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    const pid_t child = ::fork();
+    if (child < 0) throw std::runtime_error("no child process");
+    if (child == 0) become_program(std::move(pointers), conditions, out[1], err[1]);
+    ::close(out[1]);
+    ::close(err[1]);
+    Ended ended;
+    ended.out = read_all(out[0]);
+    ended.err = read_all(err[0]);  // short: it never fills the pipe while stdout is read
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ended.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return ended;
+}
+
+std::string slurp(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
     std::stringstream text;
-    text << err.rdbuf();
-    run.err = text.str();
-    std::remove(err_file.c_str());
-    return run;
+    text << in.rdbuf();
+    return text.str();
 }
 
 }  // namespace moesim::test

@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "config/scenario_json.hpp"
 #include "support/catch.hpp"
-#include "unit/cli_process.hpp"
+#include "support/program.hpp"
 
 using namespace moesim;
 using namespace moesim::test;

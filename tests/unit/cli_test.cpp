@@ -8,8 +8,8 @@
 #include "config/json_text.hpp"
 #include "config/scenario_json.hpp"
 #include "support/catch.hpp"
+#include "support/program.hpp"
 #include "support/scenarios.hpp"
-#include "unit/cli_process.hpp"
 
 using namespace moesim;
 using namespace moesim::test;

@@ -9,9 +9,9 @@
 #include "base/random.hpp"
 #include "config/json_text.hpp"
 #include "support/catch.hpp"
+#include "support/program.hpp"
 #include "support/random_scenario.hpp"
 #include "support/scenarios.hpp"
-#include "unit/cli_process.hpp"
 
 using namespace moesim;
 using namespace moesim::test;
