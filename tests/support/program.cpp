@@ -1,6 +1,8 @@
 #include "support/program.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,11 +29,15 @@ std::string read_all(int fd) {
     return text;
 }
 
-// In the child: becomes the program, or ends with 127. The program is opened before the rights go, since the folder
-// that it was built in may be closed to others.
+// From the next exec on, root may open only what the file's own rights let it. Becoming another user would do that
+// too, but such a user may be unable to reach the program, its libraries, or even the root folder.
+bool give_up_override() {
+    if (::geteuid() != 0) return true;
+    return ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH) == 0;
+}
+
+// In the child: becomes the program, or ends with 127.
 [[noreturn]] void become_program(std::vector<char*> arguments, const Conditions& c, int out, int err) {
-    constexpr uid_t nobody = 65534;
-    const int program = ::open(MOESIM_PROGRAM, O_RDONLY | O_CLOEXEC);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
     if (c.out == Stdout::full) ::dup2(::open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
@@ -41,10 +47,8 @@ std::string read_all(int fd) {
         const rlimit limit{static_cast<rlim_t>(c.largest_file), static_cast<rlim_t>(c.largest_file)};
         if (std::signal(SIGXFSZ, SIG_IGN) == SIG_ERR || ::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(127);
     }
-    if (c.unprivileged && ::geteuid() == 0 &&
-        (::setresgid(nobody, nobody, nobody) != 0 || ::setresuid(nobody, nobody, nobody) != 0))
-        ::_exit(127);
-    ::fexecve(program, arguments.data(), environ);
+    if (c.unprivileged && !give_up_override()) ::_exit(127);
+    ::execve(MOESIM_PROGRAM, arguments.data(), environ);
     ::_exit(127);
 }
 

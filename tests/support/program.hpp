@@ -30,7 +30,7 @@ enum class Stdout { captured, closed, full };
 struct Conditions {
     Stdout out = Stdout::captured;
     bool err_closed = false;
-    bool unprivileged = false;  // as a user without rights of its own, where the test runs as root
+    bool unprivileged = false;  // held to the rights of files and folders, even where the test runs as root
     long largest_file = -1;     // bytes that a file may have (a full disk, to the program); -1: any
 };
 
