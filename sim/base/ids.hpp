@@ -23,4 +23,7 @@ using NodeId = Id<struct NodeTag>;
 using LayerId = Id<struct LayerTag>;
 using LinkId = Id<struct LinkTag>;
 
+using ExpertIndex = std::uint16_t;                // an expert of one layer; the parser admits 16,384 at most
+inline constexpr ExpertIndex no_expert = 0xffff;  // a place without one: dropped, skipped, or fewer than the others
+
 }  // namespace moesim

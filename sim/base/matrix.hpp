@@ -17,7 +17,9 @@ class Matrix {
     T& operator()(std::size_t r, std::size_t c) { return data_[r * cols_ + c]; }
     const T& operator()(std::size_t r, std::size_t c) const { return data_[r * cols_ + c]; }
     [[nodiscard]] std::span<const T> row(std::size_t r) const { return {data_.data() + r * cols_, cols_}; }
+    [[nodiscard]] std::span<T> row(std::size_t r) { return {data_.data() + r * cols_, cols_}; }
     [[nodiscard]] const std::vector<T>& values() const { return data_; }
+    bool operator==(const Matrix&) const = default;
 
   private:
     std::size_t rows_ = 0, cols_ = 0;

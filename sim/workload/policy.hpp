@@ -10,8 +10,6 @@
 
 namespace moesim {
 
-using ExpertIndex = std::uint16_t;                // an expert of one layer; the parser admits 16,384 at most
-inline constexpr ExpertIndex no_expert = 0xffff;  // the token's place in that expert was dropped
 
 // A routing policy. Choices depend on nothing but the seed, the layer and the token, so any range of tokens can be
 // asked for in any order, from any thread.

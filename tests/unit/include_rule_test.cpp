@@ -53,7 +53,8 @@ TEST_CASE("includes follow the order of the folders") {
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(MOESIM_SOURCE_DIR) / "sim")) {
         if (entry.path().extension() != ".cpp" && entry.path().extension() != ".hpp") continue;
         ++files;
-        const std::string folder = entry.path().parent_path().filename().string();
+        const std::string folder =
+            entry.path().lexically_relative(fs::path(MOESIM_SOURCE_DIR) / "sim").begin()->string();
         INFO(entry.path());
         CHECK(place(folder) < layers.size());
         std::ifstream in(entry.path());
