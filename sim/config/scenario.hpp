@@ -5,14 +5,13 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "base/units.hpp"
 #include "config/dtype.hpp"
 #include "config/profile.hpp"
+#include "config/routing_spec.hpp"
 #include "config/topology_spec.hpp"
 
 namespace moesim {
@@ -45,6 +44,8 @@ struct BatchSpec {
     std::int64_t sequences = 0;            // of the whole batch, over all GPUs
     std::int64_t tokens_per_sequence = 0;  // that go through the model now: the prompt, or 1 when decoding
     std::int64_t context = 0;              // earlier tokens that each sequence attends to (decoding)
+    std::vector<double> source_weights;    // [data]: how the tokens are shared out; empty: evenly
+    double source_spread = 0;              // and each share is multiplied by exp(source_spread z), z standard normal
     [[nodiscard]] std::int64_t tokens() const { return sequences * tokens_per_sequence; }
     bool operator==(const BatchSpec&) const = default;
 };
@@ -57,31 +58,6 @@ struct ParallelismSpec {
     std::int64_t tensor = 1;
     [[nodiscard]] std::int64_t ranks() const { return data * tensor; }
     bool operator==(const ParallelismSpec&) const = default;
-};
-
-// Popularity of the experts of a layer: p_e proportional to 1 / r_e^exponent, r_e the expert's place (from 1) in an
-// order drawn anew for each layer. Exponent 0 is uniform.
-struct ZipfSpec {
-    double exponent = 0;
-    bool operator==(const ZipfSpec&) const = default;
-};
-// Given weights, the same in every layer; they need not sum to 1.
-struct WeightsSpec {
-    std::vector<double> weights;  // [expert]
-    bool operator==(const WeightsSpec&) const = default;
-};
-
-enum class Policy : unsigned char { softmax_topk, hash, uniform };
-inline constexpr std::array<std::string_view, 3> policy_names = {"softmax_topk", "hash", "uniform"};  // [Policy]
-
-struct RoutingSpec {
-    Policy policy = Policy::softmax_topk;
-    std::variant<ZipfSpec, WeightsSpec> popularity;  // softmax_topk only
-    // softmax_topk only: nothing: logits are log(popularity) + Gumbel noise, so that the first choice follows the
-    // popularity exactly; a value: log(popularity) + normal noise of that standard deviation.
-    std::optional<double> gaussian_noise;
-    std::optional<double> capacity_factor;  // nothing: dropless
-    bool operator==(const RoutingSpec&) const = default;
 };
 
 enum class PlacementMethod : unsigned char { contiguous, round_robin };

@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "config/json_object.hpp"
 #include "config/json_text.hpp"
+#include "config/reference.hpp"
 #include "config/scenario_json.hpp"
 #include "config/scenario_limits.hpp"
 
@@ -69,13 +70,18 @@ ModelSpec parse_model(const JsonValue& value, const Profile& profile) {
     return m;
 }
 
-BatchSpec parse_batch(const JsonValue& value) {
-    const JsonObject o(value, {"sequences", "tokens_per_sequence", "context"});
+BatchSpec parse_batch(const JsonValue& value, const ParallelismSpec& p) {
+    const JsonObject o(value, {"sequences", "tokens_per_sequence", "context", "source_weights", "source_spread"});
     BatchSpec b;
     b.sequences = o["sequences"].integer(1, max_tokens);
     b.tokens_per_sequence = o["tokens_per_sequence"].integer(
         1, max_tokens / b.sequences, fmt::format("a batch holds at most {} tokens", max_tokens));
     if (o["context"].present()) b.context = o["context"].integer(0, max_tokens);
+    const auto sources = static_cast<std::size_t>(p.data);
+    if (o["source_weights"].present())
+        for (const JsonValue& v : o["source_weights"].elements(sources, sources))
+            b.source_weights.push_back(v.number(1e-6, 1e6));
+    if (o["source_spread"].present()) b.source_spread = o["source_spread"].number(0, 5);
     return b;
 }
 
@@ -99,43 +105,6 @@ ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& to
     for (const auto& [key, size] : sharded)
         if (size % p.tensor != 0) o["tensor"].fail(fmt::format("a divisor of the model's {} ({})", key, size));
     return p;
-}
-
-std::variant<ZipfSpec, WeightsSpec> parse_popularity(const JsonValue& value, const ModelSpec& model) {
-    if (!value.present()) return ZipfSpec{};
-    const JsonObject o(value, {"zipf", "weights"});
-    const JsonValue zipf = o["zipf"], weights = o["weights"];
-    if (zipf.present() == weights.present())
-        value.fail_with(zipf.present() ? "both \"zipf\" and \"weights\"" : "neither of its keys",
-                        "either \"zipf\" or \"weights\"");
-    if (zipf.present()) return ZipfSpec{zipf.number(0, 10)};
-    WeightsSpec w;
-    std::int64_t positive = 0;
-    const auto count = static_cast<std::size_t>(model.experts);
-    for (const JsonValue& v : weights.elements(count, count)) {
-        // What is far below the others would vanish in their sum, and an expert that counts as possible would not be.
-        const double weight = v.number(0, 1e12);
-        if (weight > 0 && weight < 1e-12) v.fail("0, or a number from 1e-12 to 1e12");
-        w.weights.push_back(weight);
-        positive += w.weights.back() > 0 ? 1 : 0;
-    }
-    if (positive < model.top_k)
-        weights.fail_with(fmt::format("{} weights above 0", positive), fmt::format("at least top_k ({})", model.top_k));
-    return w;
-}
-
-RoutingSpec parse_routing(const JsonValue& value, const ModelSpec& model) {
-    const JsonObject o(value, {"policy", "popularity", "gaussian_noise", "capacity_factor"});
-    RoutingSpec r;
-    r.policy = static_cast<Policy>(o["policy"].choice(policy_names));
-    if (r.policy != Policy::softmax_topk)
-        for (const char* key : {"popularity", "gaussian_noise"})
-            if (o[key].present()) o[key].fail("nothing, since only the policy \"softmax_topk\" has gate logits");
-    r.popularity = parse_popularity(o["popularity"], model);
-    if (o["gaussian_noise"].present()) r.gaussian_noise = o["gaussian_noise"].number(0, 1e3);
-    const JsonValue capacity = o["capacity_factor"];
-    if (capacity.present() && !capacity.json->is_null()) r.capacity_factor = capacity.number(1e-3, 1e6);
-    return r;
 }
 
 DispatchSpec parse_dispatch(const JsonValue& value) {
@@ -183,23 +152,6 @@ std::vector<StragglerSpec> parse_stragglers(const JsonValue& value, const Parall
     return all;
 }
 
-// A topology or profile: embedded, or named by a path.
-template <class Parse>
-auto embedded_or_named(const JsonValue& value, const ResolveFile& resolve, Parse parse) {
-    if (value.present() && value.json->is_object()) return parse(*value.json, value.file, value.path);
-    const std::string expected = "a path to a file, relative to this one, or the object itself";
-    if (!value.present() || !value.json->is_string() || value.json->get_ref<const std::string&>().empty())
-        value.fail(expected);
-    const std::string reference = value.line(4096);
-    NamedDocument document;
-    try {
-        document = resolve(reference);
-    } catch (const InputError& e) {
-        value.fail_with(fmt::format("\"{}\" ({})", clipped(reference), e.what()), expected);
-    }
-    return parse(parse_json(document.text, document.file), document.file, std::string("$"));
-}
-
 }  // namespace
 
 Scenario parse_scenario(const nlohmann::json& json, const std::string& file, const ResolveFile& resolve) {
@@ -217,9 +169,9 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
     s.topology = embedded_or_named(o["topology"], resolve, parse_topology);
     s.profile = embedded_or_named(o["profile"], resolve, parse_profile);
     s.model = parse_model(o["model"], s.profile);
-    s.batch = parse_batch(o["batch"]);
     s.parallelism = parse_parallelism(o["parallelism"], s.topology, s.model);
-    s.routing = parse_routing(o["routing"], s.model);
+    s.batch = parse_batch(o["batch"], s.parallelism);
+    s.routing = parse_routing(o["routing"], s.model, s.parallelism, resolve);
     if (o["placement"].present()) {
         const JsonObject placement(o["placement"], {"method"});
         s.placement = static_cast<PlacementMethod>(placement["method"].choice({"contiguous", "round_robin"}));

@@ -23,14 +23,10 @@ Out json(const ModelSpec& m) {
     return j;
 }
 
-Out json(const RoutingSpec& r) {
-    Out j = {{"policy", policy_names[static_cast<std::size_t>(r.policy)]}};
-    if (r.policy == Policy::softmax_topk) {
-        if (const auto* zipf = std::get_if<ZipfSpec>(&r.popularity)) j["popularity"] = {{"zipf", zipf->exponent}};
-        if (const auto* w = std::get_if<WeightsSpec>(&r.popularity)) j["popularity"] = {{"weights", w->weights}};
-        if (r.gaussian_noise) j["gaussian_noise"] = *r.gaussian_noise;
-    }
-    j["capacity_factor"] = r.capacity_factor ? Out(*r.capacity_factor) : Out(nullptr);
+Out json(const BatchSpec& b) {
+    Out j = {{"sequences", b.sequences}, {"tokens_per_sequence", b.tokens_per_sequence}, {"context", b.context}};
+    if (!b.source_weights.empty()) j["source_weights"] = b.source_weights;
+    if (b.source_spread > 0) j["source_spread"] = b.source_spread;
     return j;
 }
 
@@ -59,12 +55,10 @@ nlohmann::ordered_json to_json(const Scenario& s) {
     j["topology"] = to_json(s.topology);
     j["profile"] = to_json(s.profile);
     j["model"] = json(s.model);
-    j["batch"] = {{"sequences", s.batch.sequences},
-                  {"tokens_per_sequence", s.batch.tokens_per_sequence},
-                  {"context", s.batch.context}};
+    j["batch"] = json(s.batch);
     j["parallelism"] = {
         {"data", s.parallelism.data}, {"expert", s.parallelism.expert}, {"tensor", s.parallelism.tensor}};
-    j["routing"] = json(s.routing);
+    j["routing"] = to_json(s.routing);
     j["placement"] = {{"method", placements[static_cast<std::size_t>(s.placement)]}};
     j["dispatch"] = {{"dtype", name(s.dispatch.dtype)},
                      {"return_dtype", name(s.dispatch.return_dtype)},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "workload/source_tokens.hpp"
+
 namespace moesim {
 namespace {
 
@@ -92,10 +94,11 @@ std::vector<MemoryLayout> MemoryTally::layouts() const {
     const Scenario& s = scenario_;
     const ModelSpec& m = s.model;
     const std::int64_t alive = s.schedule.order == Order::interleaved ? s.schedule.micro_batches : 1;
+    const std::vector<Range> sources = source_tokens(s);
     std::vector<MemoryLayout> all(grid_.ranks());
     for (std::size_t r = 0; r < all.size(); ++r) {
         const std::size_t data = grid_.data_of(RankId(r));
-        const std::int64_t tokens = grid_.tokens(s.batch, data).size();
+        const std::int64_t tokens = sources[data].size();
         MemoryLayout& l = all[r];
         l.weights = weights_of(s, placement_.experts_at(data % grid_.expert()));
         l.kv_cache = kv_cache_of(s, tokens);

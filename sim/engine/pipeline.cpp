@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "workload/capacity.hpp"
+#include "workload/source_tokens.hpp"
 
 namespace moesim {
 namespace {
@@ -18,6 +18,8 @@ Pipeline::Pipeline(Result& result, const MessageModel& messages)
       cost_(scenario_), group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan),
       compute_tail_(grid_.ranks(), nothing), dispatch_tail_(grid_.ranks(), nothing),
       return_tail_(grid_.ranks(), nothing), tensor_tail_(grid_.ranks(), nothing),
+      source_tokens_(source_tokens(scenario_)),
+      chosen_(grid_.data() * static_cast<std::size_t>(scenario_.schedule.micro_batches)),
       held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
     LayerLoad empty;
     empty.expert_tokens.resize(static_cast<std::size_t>(scenario_.model.experts));
@@ -91,36 +93,57 @@ TaskId Pipeline::compute(Label label, std::size_t rank, Seconds duration) {
 }
 
 Range Pipeline::micro_batch_tokens(std::size_t data, std::size_t micro_batch) const {
-    return part_of(grid_.tokens(scenario_.batch, data), scenario_.schedule.micro_batches, i64(micro_batch));
+    return part_of(source_tokens_[data], scenario_.schedule.micro_batches, i64(micro_batch));
+}
+
+// What each source sends where, drops taken out. The choices before drops stay for the next layer to look at.
+std::vector<Routing> Pipeline::choose(const Batch& b, Limited& limited) {
+    const RoutingSpec& spec = scenario_.routing;
+    const auto top_k = static_cast<std::size_t>(scenario_.model.top_k);
+    const auto experts = static_cast<std::size_t>(scenario_.model.experts);
+    // An expert that chooses its tokens takes no more than its capacity.
+    const bool limits = spec.capacity_factor && spec.policy != Policy::expert_choice;
+    std::vector<Routing> sent(grid_.data());
+    for (std::size_t d = 0; d < grid_.data(); ++d) {
+        TokenBatch batch;
+        batch.layer = LayerId(b.layer);
+        batch.source = d;
+        batch.tokens = micro_batch_tokens(d, b.micro_batch);
+        Routing& chosen = chosen_[b.micro_batch * grid_.data() + d];
+        if (b.layer > 0) batch.previous = &chosen;
+        if (limits && spec.overflow == Overflow::next_choice) batch.spare = experts - top_k;
+        result_.plan.policy->route(batch, sent[d]);
+        chosen = sent[d];
+        // Each source rank keeps to its own share of an expert's capacity, so that no rank has to ask another.
+        const std::int64_t capacity =
+            limits ? expert_capacity(*spec.capacity_factor, batch.tokens.size(), i64(top_k), i64(experts))
+                   : batch.tokens.size();
+        const Limited l = limit_load(sent[d], top_k, capacity, experts, spec.overflow);
+        limited.chosen += l.chosen;
+        limited.dropped += l.dropped;
+    }
+    return sent;
 }
 
 void Pipeline::route(Batch& b) {
-    const auto top_k = static_cast<std::size_t>(scenario_.model.top_k);
-    const std::int64_t experts = scenario_.model.experts, chunks = scenario_.schedule.chunks;
-    std::vector<std::vector<ExpertIndex>> choices(grid_.data());
-    std::int64_t chosen = 0, dropped = 0;
-    for (std::size_t d = 0; d < grid_.data(); ++d) {
-        const Range tokens = micro_batch_tokens(d, b.micro_batch);
-        choices[d].resize(static_cast<std::size_t>(tokens.size()) * top_k);
-        result_.plan.policy->route(LayerId(b.layer), tokens, choices[d]);
-        chosen += i64(choices[d].size());
-        // Each source rank keeps to its own share of an expert's capacity, so that no rank has to ask another.
-        if (const auto& factor = scenario_.routing.capacity_factor)
-            dropped += drop_overflow(choices[d],
-                                     expert_capacity(*factor, tokens.size(), scenario_.model.top_k, experts), experts);
-    }
+    const std::int64_t chunks = scenario_.schedule.chunks;
+    Limited limited;
+    const std::vector<Routing> sent = choose(b, limited);
     for (std::int64_t c = 0; c < chunks; ++c) {
         std::vector<SourceChoices> sources;
         for (std::size_t d = 0; d < grid_.data(); ++d) {
-            const Range part = part_of({0, i64(choices[d].size() / top_k)}, chunks, c);
-            sources.push_back({d, std::span<const ExpertIndex>(choices[d])
-                                      .subspan(static_cast<std::size_t>(part.begin) * top_k,
-                                               static_cast<std::size_t>(part.size()) * top_k)});
+            const Range part = part_of({0, i64(sent[d].tokens())}, chunks, c);
+            const std::size_t width = sent[d].width;
+            sources.push_back({d,
+                               std::span<const ExpertIndex>(sent[d].experts)
+                                   .subspan(static_cast<std::size_t>(part.begin) * width,
+                                            static_cast<std::size_t>(part.size()) * width),
+                               width});
         }
-        b.exchanges.push_back(count_exchange(sources, LayerId(b.layer), top_k, scenario_.dispatch.dedup,
+        b.exchanges.push_back(count_exchange(sources, LayerId(b.layer), scenario_.dispatch.dedup,
                                              result_.plan.placement, grid_, result_.plan.fabric));
     }
-    count_layer(b, chosen, dropped);
+    count_layer(b, limited.chosen, limited.dropped);
     memory_.add(b.exchanges);
 }
 

@@ -24,10 +24,20 @@ class Text {
     std::string text_;
 };
 
+// Where the popularity of experts comes from, in a few words.
+struct Skew {
+    std::string operator()(const ZipfSpec& z) const { return fmt::format("Zipf {}", z.exponent); }
+    std::string operator()(const DirichletSpec& d) const { return fmt::format("Dirichlet {}", d.concentration); }
+    std::string operator()(const PowerLawSpec& p) const { return fmt::format("power law {}", p.exponent); }
+    std::string operator()(const LogNormalSpec& l) const { return fmt::format("log-normal {}", l.sigma); }
+    std::string operator()(const WeightsSpec&) const { return "given weights"; }
+};
+
 std::string skew(const RoutingSpec& routing) {
-    if (routing.policy != Policy::softmax_topk) return {};
-    const auto* zipf = std::get_if<ZipfSpec>(&routing.popularity);
-    return zipf != nullptr ? fmt::format(" (Zipf {})", zipf->exponent) : " (given weights)";
+    if (routing.policy == Policy::hash || routing.policy == Policy::uniform) return {};
+    if (routing.policy == Policy::trace) return fmt::format(" ({})", routing.trace);
+    if (routing.model) return fmt::format(" (like {})", routing.model->name);
+    return fmt::format(" ({})", std::visit(Skew{}, routing.popularity.base));
 }
 
 void head(Text& out, const Result& r, const Metrics& m) {

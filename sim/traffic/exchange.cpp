@@ -30,9 +30,8 @@ class DistinctSet {
 
 class Counter {
   public:
-    Counter(LayerId layer, std::size_t top_k, Dedup dedup, const Placement& placement, const RankGrid& grid,
-            const Fabric& fabric)
-        : layer_(layer), top_k_(top_k), dedup_(dedup), placement_(placement), grid_(grid), fabric_(fabric) {
+    Counter(LayerId layer, Dedup dedup, const Placement& placement, const RankGrid& grid, const Fabric& fabric)
+        : layer_(layer), dedup_(dedup), placement_(placement), grid_(grid), fabric_(fabric) {
         out_.local_rows.resize(grid.ranks());
         out_.sent_rows.resize(grid.ranks());
         out_.received_rows.resize(grid.ranks());
@@ -57,12 +56,12 @@ class Counter {
         c.to_position.resize(grid_.expert());
         c.to_node.resize(fabric_.nodes());
         c.assignments.resize(placement_.experts());
-        c.tokens = static_cast<std::int64_t>(source.choices.size() / top_k_);
+        c.tokens = static_cast<std::int64_t>(source.choices.size() / source.width);
         DistinctSet positions, nodes;
-        for (std::size_t first = 0; first < source.choices.size(); first += top_k_) {
+        for (std::size_t first = 0; first < source.choices.size(); first += source.width) {
             positions.clear();
             nodes.clear();
-            for (const ExpertIndex expert : source.choices.subspan(first, top_k_)) {
+            for (const ExpertIndex expert : source.choices.subspan(first, source.width)) {
                 if (expert == no_expert) continue;
                 ++c.assignments[expert];
                 const std::size_t position = placement_.position(layer_, expert);
@@ -135,7 +134,6 @@ class Counter {
     }
 
     LayerId layer_;
-    std::size_t top_k_;
     Dedup dedup_;
     const Placement& placement_;
     const RankGrid& grid_;
@@ -150,9 +148,9 @@ std::int64_t Exchange::computed_rows(std::size_t rank) const {
     return std::accumulate(row.begin(), row.end(), std::int64_t{0});
 }
 
-Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, std::size_t top_k, Dedup dedup,
-                        const Placement& placement, const RankGrid& grid, const Fabric& fabric) {
-    Counter counter(layer, top_k, dedup, placement, grid, fabric);
+Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, Dedup dedup, const Placement& placement,
+                        const RankGrid& grid, const Fabric& fabric) {
+    Counter counter(layer, dedup, placement, grid, fabric);
     for (const SourceChoices& source : sources) counter.add(source);
     return counter.take();
 }

@@ -10,7 +10,7 @@
 #include "placement/placement.hpp"
 #include "topology/fabric.hpp"
 #include "traffic/grid.hpp"
-#include "workload/policy.hpp"
+#include "workload/routing.hpp"
 
 namespace moesim {
 
@@ -37,16 +37,17 @@ struct Exchange {
     [[nodiscard]] std::int64_t computed_rows(std::size_t rank) const;
 };
 
-// Choices of the tokens of one data index in one chunk: [token][top_k], no_expert where dropped.
+// Choices of the tokens of one data index in one chunk.
 struct SourceChoices {
     std::size_t data = 0;
-    std::span<const ExpertIndex> choices;
+    std::span<const ExpertIndex> choices;  // [token][width], no_expert where there is none
+    std::size_t width = 1;
 };
 
 // Counts the exchange from per-token expert sets. With `rank`, a token whose experts share a GPU travels there once;
 // with `node`, it travels to a node once, to the GPU that has the sender's place in its node, and is forwarded inside.
 // Every rank of a tensor-parallel group sends full rows to its peer of the same tensor index (as DeepSpeed-MoE does).
-Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, std::size_t top_k, Dedup dedup,
-                        const Placement& placement, const RankGrid& grid, const Fabric& fabric);
+Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, Dedup dedup, const Placement& placement,
+                        const RankGrid& grid, const Fabric& fabric);
 
 }  // namespace moesim

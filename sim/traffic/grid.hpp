@@ -1,7 +1,6 @@
 #pragma once
 // The grid of ranks: which rank is which data, expert and tensor index.
 #include "base/ids.hpp"
-#include "base/split.hpp"
 #include "config/scenario.hpp"
 
 namespace moesim {
@@ -23,11 +22,6 @@ class RankGrid {
     [[nodiscard]] std::size_t tensor_of(RankId r) const { return r.value() % tensor_; }
     // First data index of the expert group of a data index.
     [[nodiscard]] std::size_t group_begin(std::size_t data) const { return data / expert_ * expert_; }
-
-    // Tokens of the batch that a data index holds.
-    [[nodiscard]] Range tokens(const BatchSpec& batch, std::size_t data) const {
-        return part_of({0, batch.tokens()}, static_cast<std::int64_t>(data_), static_cast<std::int64_t>(data));
-    }
 
   private:
     std::size_t data_, expert_, tensor_;

@@ -11,15 +11,46 @@ std::int64_t expert_capacity(double factor, std::int64_t tokens, std::int64_t to
     return static_cast<std::int64_t>(std::ceil(factor * share * (1 - 1e-12)));
 }
 
-std::int64_t drop_overflow(std::span<ExpertIndex> choices, std::int64_t capacity, std::int64_t experts) {
-    std::vector<std::int64_t> load(static_cast<std::size_t>(experts));
-    std::int64_t dropped = 0;
-    for (ExpertIndex& expert : choices) {
-        if (load[expert]++ < capacity) continue;
-        expert = no_expert;
-        ++dropped;
+Limited limit_load(Routing& routing, std::size_t top_k, std::int64_t capacity, std::size_t experts, Overflow overflow) {
+    const std::size_t places = overflow == Overflow::drop ? routing.width : std::min(top_k, routing.width);
+    std::vector<std::int64_t> load(experts);
+    Limited limited;
+    const bool gates = !routing.gates.empty();
+    for (std::size_t t = 0, tokens = routing.tokens(); t < tokens; ++t) {
+        ExpertIndex* row = routing.experts.data() + t * routing.width;
+        float* weights = gates ? routing.gates.data() + t * routing.width : nullptr;
+        std::size_t next = places;
+        for (std::size_t i = 0; i < places; ++i) {
+            if (row[i] == no_expert) continue;
+            ++limited.chosen;
+            if (load[row[i]] < capacity) {
+                ++load[row[i]];
+                continue;
+            }
+            while (next < routing.width && (row[next] == no_expert || load[row[next]] >= capacity)) ++next;
+            if (next < routing.width) {
+                ++limited.rerouted;
+                ++load[row[next]];
+                if (gates) weights[i] = weights[next];
+                row[i] = row[next++];
+            } else {
+                ++limited.dropped;
+                row[i] = no_expert;
+                if (gates) weights[i] = 0;
+            }
+        }
+        // Rows move together: place t * places is never behind t * width.
+        if (places == routing.width) continue;
+        for (std::size_t i = 0; i < places; ++i) {
+            routing.experts[t * places + i] = row[i];
+            if (gates) routing.gates[t * places + i] = weights[i];
+        }
     }
-    return dropped;
+    const std::size_t tokens = routing.tokens();
+    routing.width = places;
+    routing.experts.resize(tokens * places);
+    if (gates) routing.gates.resize(tokens * places);
+    return limited;
 }
 
 }  // namespace moesim

@@ -4,12 +4,12 @@
 
 namespace moesim {
 
-// The token at position t takes the experts (offset + t k + j) mod E, j = 0..k-1; the offset is drawn for each layer.
-// Every E / gcd(k, E) tokens in a row load all experts alike.
+// The token at position t takes the experts (offset + t k + j) mod E, j = 0..k-1, with equal weights; the offset is
+// drawn for each layer. Every E / gcd(k, E) tokens in a row load all experts alike.
 class HashPolicy final : public RoutingPolicy {
   public:
     HashPolicy(std::size_t experts, std::size_t top_k, std::uint64_t seed);
-    void route(LayerId layer, Range tokens, std::span<ExpertIndex> out) const override;
+    void route(const TokenBatch& batch, Routing& out) const override;
 
   private:
     std::size_t experts_, top_k_;

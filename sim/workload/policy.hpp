@@ -1,18 +1,15 @@
 #pragma once
 // Who goes where: the seam between routing policies and everything that needs token -> expert choices.
-#include <cstdint>
 #include <memory>
-#include <span>
 
-#include "base/ids.hpp"
-#include "base/split.hpp"
 #include "config/scenario.hpp"
+#include "config/trace/trace.hpp"
+#include "workload/routing.hpp"
 
 namespace moesim {
 
-
-// A routing policy. Choices depend on nothing but the seed, the layer and the token, so any range of tokens can be
-// asked for in any order, from any thread.
+// A routing policy. Choices depend on nothing but the seed, the batch and (for some) the previous layer's choices, so
+// batches can be asked for in any order, from any thread.
 class RoutingPolicy {
   public:
     virtual ~RoutingPolicy() = default;
@@ -20,11 +17,13 @@ class RoutingPolicy {
     RoutingPolicy(const RoutingPolicy&) = delete;
     RoutingPolicy& operator=(const RoutingPolicy&) = delete;
 
-    // Chooses top_k distinct experts for each token of the range, best first: out is [token][top_k].
-    virtual void route(LayerId layer, Range tokens, std::span<ExpertIndex> out) const = 0;
+    // Distinct experts for each token of the batch. `out` is overwritten; its memory serves again.
+    virtual void route(const TokenBatch& batch, Routing& out) const = 0;
 };
 
-// The policy that a scenario names.
-std::unique_ptr<RoutingPolicy> make_policy(const Scenario& scenario);
+// The policy that a scenario names. The policy "trace" needs the trace that was read. Throws InputError where that does
+// not fit the model.
+std::unique_ptr<RoutingPolicy> make_policy(const Scenario& scenario,
+                                           std::shared_ptr<const RoutingTrace> trace = nullptr);
 
 }  // namespace moesim

@@ -8,5 +8,16 @@ namespace moesim::purpose {
 inline constexpr std::uint64_t popularity_order = 1;
 inline constexpr std::uint64_t routing = 2;
 inline constexpr std::uint64_t hash_offset = 3;
+inline constexpr std::uint64_t popularity_draw = 4;
+inline constexpr std::uint64_t silent_experts = 5;
+inline constexpr std::uint64_t hot_experts = 6;
+inline constexpr std::uint64_t drift = 7;
+inline constexpr std::uint64_t source_spread = 8;
+inline constexpr std::uint64_t burst = 9;
+inline constexpr std::uint64_t affinity = 10;
+inline constexpr std::uint64_t source_tokens = 11;
+inline constexpr std::uint64_t bias_batches = 12;
+inline constexpr std::uint64_t null_experts = 13;
+inline constexpr std::uint64_t skipped = 14;
 
 }  // namespace moesim::purpose

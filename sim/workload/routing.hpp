@@ -39,4 +39,7 @@ struct TokenBatch {
     bool want_gates = false;
 };
 
+// Sets the gates: all experts of a token weigh the same.
+void equal_gates(Routing& routing);
+
 }  // namespace moesim

@@ -1,14 +1,13 @@
 #pragma once
-// Deterministic selection of the largest k.
-#include <cstddef>
+// Deterministic selection of the k largest.
 #include <span>
 
-#include "workload/policy.hpp"
+#include "base/ids.hpp"
 
 namespace moesim {
 
-// Writes the indices of the largest chosen.size() logits, in descending order; of equal ones the lower index first.
-// chosen.size() is at most logits.size(), and no logit is NaN.
-void select_topk(std::span<const double> logits, std::span<ExpertIndex> chosen);
+// The experts with the chosen.size() largest logits, largest first; of equal ones the lower id goes first. What is
+// minus infinity is not chosen: the places that are left hold no_expert.
+void select_topk(std::span<const float> logits, std::span<ExpertIndex> chosen);
 
 }  // namespace moesim

@@ -14,9 +14,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "workload/hash_policy.hpp"
+#include "workload/policy.hpp"
 #include "workload/popularity.hpp"
-#include "workload/softmax_topk_policy.hpp"
 
 namespace {
 
@@ -91,24 +90,59 @@ void route_plainly(const Matrix<double>& popularity, std::int64_t tokens, std::s
     }
 }
 
-void routing(std::int64_t experts, std::size_t top_k) {
-    constexpr std::int64_t tokens = 400'000;
-    ModelSpec model;
-    model.moe_layers = 1;
-    model.experts = experts;
-    const auto popularity = layer_popularities(ZipfSpec{1.0}, model, 1);
-    const SoftmaxTopkPolicy softmax(popularity, top_k, 1);
-    const HashPolicy hash(static_cast<std::size_t>(experts), top_k, 1);
-    const std::size_t n = static_cast<std::size_t>(tokens) * top_k;
-    const auto of = [&](const RoutingPolicy& p) {
-        return rate([&](auto& out) { p.route(LayerId(0), {0, tokens}, out); }, n);
-    };
-    const std::int64_t fewer = tokens / 10;  // the plain way is slow, and its rate does not depend on the count
-    const double plain = rate([&](auto& out) { route_plainly(popularity, fewer, top_k, out); }, n / 10);
-    fmt::print(
-        "  Zipf 1.0 top-{} of {:<3}   softmax_topk {:7.1f} M/s   hash {:7.1f} M/s   one logit an expert, partial "
-        "sort {:6.2f} M/s   ratio {:.0f}x\n",
-        top_k, experts, of(softmax) / 1e6, of(hash) / 1e6, plain / 1e6, of(softmax) / plain);
+// As many tokens as a micro-batch may have; the policies that compare tokens do so within it.
+constexpr std::int64_t batch_tokens = 16'384;
+
+double routing_rate(const Scenario& s, std::int64_t tokens) {
+    const auto policy = make_policy(s);
+    Routing out, previous;
+    TokenBatch first;
+    first.tokens = {0, batch_tokens};
+    policy->route(first, previous);
+    double best = 0;
+    for (int i = 0; i < 3; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        for (std::int64_t t = 0; t < tokens; t += batch_tokens) {
+            TokenBatch batch;
+            batch.layer = LayerId(1);
+            batch.tokens = {t, t + batch_tokens};
+            batch.previous = &previous;
+            policy->route(batch, out);
+        }
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+        best = std::max(best, static_cast<double>(tokens * s.model.top_k) / took.count());
+    }
+    return best;
+}
+
+void routing(std::int64_t experts, std::int64_t top_k) {
+    Scenario s;
+    s.model.moe_layers = 2;
+    s.model.experts = experts;
+    s.model.top_k = top_k;
+    s.routing.popularity.base = ZipfSpec{1.0};
+    const Popularity popularity(s.routing, s.model, s.parallelism, s.seed);
+    const auto row = popularity.common(LayerId(0));
+    Matrix<double> p(1, row.size());
+    std::copy(row.begin(), row.end(), p.row(0).begin());
+    constexpr std::int64_t fewer = 40'000;  // the plain way is slow, and its rate does not depend on the count
+    const double plain = rate([&](auto& out) { route_plainly(p, fewer, static_cast<std::size_t>(top_k), out); },
+                              static_cast<std::size_t>(fewer * top_k));
+    fmt::print("  Zipf 1.0 top-{} of {}\n", top_k, experts);
+    fmt::print("    {:<44} {:8.2f} M/s\n", "one logit an expert, partial sort (baseline)", plain / 1e6);
+    for (std::size_t i = 0; i < policy_names.size(); ++i) {
+        s.routing.policy = static_cast<Policy>(i);
+        if (s.routing.policy == Policy::trace || s.routing.policy == Policy::top1) continue;
+        s.routing.groups = {2, 1, 8, 4, GroupScore::top2_sum};
+        if (s.routing.policy == Policy::group_limited) s.routing.groups.tiers = 1;
+        s.routing.nulls = {8, 0.2};
+        s.routing.dynamic_k = {0.7, 1, Schedule::uniform};
+        s.routing.recurrence = 1;
+        s.routing.bias = {0.001, 20, 1024};
+        const bool fast = i <= static_cast<std::size_t>(Policy::hash);
+        const double r = routing_rate(s, fast ? 30 * batch_tokens : 4 * batch_tokens);
+        fmt::print("    {:<44} {:8.2f} M/s   ratio {:.3g}x\n", policy_names[i], r / 1e6, r / plain);
+    }
 }
 
 }  // namespace

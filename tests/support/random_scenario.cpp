@@ -67,6 +67,69 @@ std::vector<StragglerSpec> random_stragglers(RandomStream& random, std::int64_t 
     return all;
 }
 
+PopularitySpec random_popularity(RandomStream& random, const Scenario& s) {
+    PopularitySpec p;
+    switch (random.below(8)) {
+        case 0: p.base = DirichletSpec{0.3 + random.uniform()}; break;
+        case 1: p.base = PowerLawSpec{2 * random.uniform(), 0.1, 3}; break;
+        case 2: p.base = LogNormalSpec{random.uniform()}; break;
+        default: p.base = ZipfSpec{2 * random.uniform()};
+    }
+    const std::int64_t spare = s.model.experts - s.model.top_k;
+    if (spare > 0 && random.below(5) == 0) p.silent_experts = 1 + random.below(static_cast<std::uint32_t>(spare));
+    if (random.below(5) == 0)
+        p.hot_experts = HotExpertsSpec{1 + random.below(static_cast<std::uint32_t>(s.model.experts)),
+                                       0.9 * random.uniform(), random.below(3)};
+    if (random.below(5) == 0)
+        p.hot_rank =
+            HotRankSpec{random.below(static_cast<std::uint32_t>(s.parallelism.expert)), 0.9 * random.uniform()};
+    if (random.below(5) == 0) p.bursts = BurstSpec{1 + random.below(50), random.uniform(), 1, 0.9 * random.uniform()};
+    if (random.below(5) == 0) p.source_spread = random.uniform();
+    if (random.below(5) == 0) p.drift = 0.1 * random.uniform();
+    return p;
+}
+
+GroupSpec random_groups(RandomStream& random, const ModelSpec& m, bool tiers) {
+    GroupSpec g;
+    g.groups = m.experts % 2 == 0 && coin(random) ? m.experts / 2 : m.experts;
+    g.tiers = tiers && g.groups % 2 == 0 ? 2 : 1;
+    const std::int64_t needed = (m.top_k + m.experts / g.groups - 1) / (m.experts / g.groups);
+    g.chosen_groups = needed + random.below(static_cast<std::uint32_t>(g.groups - needed + 1));
+    const std::int64_t per_tier = g.groups / g.tiers;
+    g.chosen_tiers = (g.chosen_groups + per_tier - 1) / per_tier;
+    g.score = coin(random) ? GroupScore::max : GroupScore::top2_sum;
+    return g;
+}
+
+RoutingSpec random_routing(RandomStream& random, const Scenario& s) {
+    RoutingSpec r;
+    // Every policy but the one that needs a file; the plain one more often.
+    const auto count = static_cast<std::uint32_t>(policy_names.size() - 1);
+    r.policy = random.below(3) == 0 ? Policy::softmax_topk : static_cast<Policy>(random.below(count));
+    if (r.policy == Policy::top1 && s.model.top_k != 1) r.policy = Policy::hard_topk;
+    const bool gate = r.policy != Policy::hash && r.policy != Policy::uniform;
+    if (gate) {
+        r.popularity = random_popularity(random, s);
+        if (random.below(4) == 0) r.gaussian_noise = 1.0;
+        if (random.below(4) == 0) r.affinity = random.uniform();
+        if (random.below(4) == 0) r.step = random.below(20);
+    }
+    if (random.below(3) == 0) r.capacity_factor = 0.5 + random.uniform();
+    const bool ranks = gate && r.policy != Policy::expert_choice && r.policy != Policy::sinkhorn &&
+                       r.policy != Policy::dynamic_k && r.policy != Policy::null_experts;
+    if (ranks && random.below(3) == 0) r.overflow = Overflow::next_choice;
+    if (random.below(6) == 0) r.skipped = {random.uniform()};
+    if (r.policy == Policy::bias_balanced) r.bias = {0.01, random.below(20), 1 + random.below(64)};
+    if (r.policy == Policy::group_limited || r.policy == Policy::hierarchical)
+        r.groups = random_groups(random, s.model, r.policy == Policy::hierarchical);
+    if (r.policy == Policy::null_experts) r.nulls = {1 + random.below(4), 0.9 * random.uniform()};
+    if (r.policy == Policy::dynamic_k)
+        r.dynamic_k = {random.uniform(), 1 + random.below(static_cast<std::uint32_t>(s.model.top_k)),
+                       static_cast<Schedule>(random.below(5))};
+    if (r.policy == Policy::recurrent) r.recurrence = 3 * random.uniform();
+    return r;
+}
+
 }  // namespace
 
 Scenario random_scenario(std::uint64_t number) {
@@ -82,13 +145,13 @@ Scenario random_scenario(std::uint64_t number) {
     s.parallelism.expert = s.parallelism.data;
     while (s.parallelism.expert % 2 == 0 && random.below(3) == 0) s.parallelism.expert /= 2;
     s.model = random_model(random, s.parallelism);
-    s.batch = {1 + random.below(5), 1 + random.below(100), coin(random) ? 0 : 500};
-    s.routing.policy = pick(random, {Policy::softmax_topk, Policy::softmax_topk, Policy::hash, Policy::uniform});
-    if (s.routing.policy == Policy::softmax_topk) {
-        s.routing.popularity = ZipfSpec{2 * random.uniform()};
-        if (random.below(4) == 0) s.routing.gaussian_noise = 1.0;
-    }
-    if (random.below(3) == 0) s.routing.capacity_factor = 0.5 + random.uniform();
+    s.batch.sequences = 1 + random.below(5);
+    s.batch.tokens_per_sequence = 1 + random.below(100);
+    s.batch.context = coin(random) ? 0 : 500;
+    if (random.below(4) == 0) s.batch.source_spread = random.uniform();
+    if (random.below(6) == 0)
+        for (std::int64_t d = 0; d < s.parallelism.data; ++d) s.batch.source_weights.push_back(1 + random.below(3));
+    s.routing = random_routing(random, s);
     s.placement = pick(random, {PlacementMethod::contiguous, PlacementMethod::round_robin});
     s.dispatch.dtype = pick(random, {Dtype::bf16, Dtype::fp8});
     s.dispatch.return_dtype = pick(random, {Dtype::bf16, Dtype::fp8});

@@ -130,7 +130,9 @@ TEST_CASE("decoding is bound by reading the cache") {
     // queries in and out 2 * 8 * 16 * 2 = 512 B. Compute is out of the way.
     Scenario s = tiny(1, 1);
     s.profile.peak_bf16->value = FlopsPerSecond(1e19);
-    s.batch = {8, 1, 9999};
+    s.batch.sequences = 8;
+    s.batch.context = 9999;
+    s.batch.tokens_per_sequence = 1;
     s.model.attention = AttentionSpec{2, 1, 8, true};
     const double projections = (32.0 * 64 + 8 * (32 + 64)) * 2 / 1e12 + (64.0 * 16 + 8 * (64 + 16)) * 2 / 1e12;
     CHECK(StageCost(s).attention(8).value() == Approx((2.56e6 + 512) / 1e12 + projections));

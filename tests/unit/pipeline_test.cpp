@@ -243,7 +243,7 @@ TEST_CASE("capacity limits what each source sends to an expert") {
     // ceil(0.5 * 100 / 2) = 25 of about 100.
     Scenario s = tiny(2, 200);
     s.routing.policy = Policy::softmax_topk;
-    s.routing.popularity = WeightsSpec{{1.0, 0.0}};
+    s.routing.popularity.base = WeightsSpec{{{1.0, 0.0}}};
     s.routing.capacity_factor = 0.5;
     const auto d = simulate_document(s);
     CHECK(d["load"]["drop_rate"].get<double>() == Approx(0.75));
@@ -267,7 +267,7 @@ TEST_CASE("memory counts caches, dense layers and rows on their way through") {
     s = tiny(4, 4);
     s.topology = small_tree(2, 2);
     s.routing.policy = Policy::softmax_topk;
-    s.routing.popularity = WeightsSpec{{0, 0, 0, 1}};
+    s.routing.popularity.base = WeightsSpec{{{0, 0, 0, 1}}};
     s.dispatch.dedup = Dedup::node;
     m = simulate_document(s)["memory"]["ranks"];
     CHECK(m[2]["forward_bytes"] == 1 * 64 * (2 + 2));

@@ -94,10 +94,12 @@ Scenario wild_scenario(std::uint64_t number) {
             t.nic.bandwidth * (static_cast<double>(t.nodes_per_leaf * t.gpus_per_node) / t.oversubscription);
     }
     if (s.routing.policy == Policy::softmax_topk && coin()) {
-        WeightsSpec w;
-        for (std::int64_t e = 0; e < s.model.experts; ++e) w.weights.push_back(spread(random, 1e-12, 1e12));
-        s.routing.popularity = w;
+        WeightsSpec w{{{}}};
+        for (std::int64_t e = 0; e < s.model.experts; ++e) w.weights[0].push_back(spread(random, 1e-12, 1e12));
+        s.routing.popularity = {};
+        s.routing.popularity.base = w;
     }
+    if (s.routing.policy == Policy::softmax_topk && coin()) s.routing.affinity = spread(random, 1e-9, 1);
     if (s.routing.policy == Policy::softmax_topk && coin()) s.routing.gaussian_noise = spread(random, 1e-9, 1e3);
     if (coin()) s.routing.capacity_factor = spread(random, 1e-3, 1e6);
     s.dispatch.return_dtype = coin() ? Dtype::bf16 : Dtype::fp8;

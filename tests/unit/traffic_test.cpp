@@ -47,8 +47,8 @@ const std::vector<ExpertIndex> choices = {
 };
 
 Exchange count(const Case& c, Dedup dedup) {
-    const SourceChoices source{0, choices};
-    return count_exchange({&source, 1}, LayerId(0), 3, dedup, c.placement, c.grid, c.fabric);
+    const SourceChoices source{0, choices, 3};
+    return count_exchange({&source, 1}, LayerId(0), dedup, c.placement, c.grid, c.fabric);
 }
 
 }  // namespace
@@ -114,8 +114,8 @@ TEST_CASE("expert groups keep their tokens to themselves") {
     const RankGrid grid(s.parallelism);
     const Placement placement = make_placement(PlacementMethod::round_robin, s.model, s.parallelism);
     const std::vector<ExpertIndex> all = {0, 1, 2, 3};
-    const SourceChoices source{3, all};
-    const Exchange x = count_exchange({&source, 1}, LayerId(0), 1, Dedup::rank, placement, grid, fabric);
+    const SourceChoices source{3, all, 1};
+    const Exchange x = count_exchange({&source, 1}, LayerId(0), Dedup::rank, placement, grid, fabric);
     CHECK(rows_of(x) == Rows{{3, 2, 2}});  // experts 0 and 2 at position 0 of the second group: GPU 2
     CHECK(x.local_rows[3] == 2);
 }
@@ -153,8 +153,8 @@ TEST_CASE("parts of a range differ by one at most and cover it") {
 
 TEST_CASE("tokens cross to the GPU that has the sender's place in the other node") {
     const Case c = two_nodes();
-    const SourceChoices source{1, choices};  // from GPU 1: the second place, so over GPU 3
-    const Exchange x = count_exchange({&source, 1}, LayerId(0), 3, Dedup::node, c.placement, c.grid, c.fabric);
+    const SourceChoices source{1, choices, 3};  // from GPU 1: the second place, so over GPU 3
+    const Exchange x = count_exchange({&source, 1}, LayerId(0), Dedup::node, c.placement, c.grid, c.fabric);
     CHECK(rows_of(x) == Rows{{1, 0, 1}, {1, 3, 3}, {3, 2, 1}});
     CHECK(x.forwarded_rows == std::vector<std::int64_t>{0, 0, 0, 3});
 }

@@ -1,0 +1,68 @@
+#include "workload/sinkhorn_policy.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "workload/topk.hpp"
+
+namespace moesim {
+
+int balance(Matrix<float>& scores, double tolerance, int most) {
+    const std::size_t rows = scores.rows(), cols = scores.cols();
+    if (rows == 0) return 0;
+    for (std::size_t r = 0; r < rows; ++r) {
+        const auto row = scores.row(r);
+        const float top = *std::max_element(row.begin(), row.end());
+        for (float& x : row) x = std::exp(x - top);
+    }
+    std::vector<double> column(cols), scale(cols, 1.0);
+    int round = 0;
+    for (double worst = 1; worst > tolerance && round < most; ++round) {
+        std::fill(column.begin(), column.end(), 0.0);
+        for (std::size_t r = 0; r < rows; ++r) {
+            const auto row = scores.row(r);
+            double sum = 0;
+            for (std::size_t c = 0; c < cols; ++c)
+                sum += static_cast<double>(row[c] = static_cast<float>(static_cast<double>(row[c]) * scale[c]));
+            for (std::size_t c = 0; c < cols; ++c) {
+                row[c] = static_cast<float>(static_cast<double>(row[c]) / sum);
+                column[c] += static_cast<double>(row[c]);
+            }
+        }
+        worst = 0;
+        const auto used =
+            static_cast<double>(std::count_if(column.begin(), column.end(), [](double s) { return s > 0; }));
+        const double target = static_cast<double>(rows) / used;
+        for (std::size_t c = 0; c < cols; ++c) {
+            scale[c] = column[c] > 0 ? target / column[c] : 1.0;
+            if (column[c] > 0) worst = std::max(worst, std::abs(scale[c] - 1));
+        }
+    }
+    return round;
+}
+
+void SinkhornPolicy::route(const TokenBatch& batch, Routing& out) const {
+    constexpr double tolerance = 1e-3;
+    constexpr int most_rounds = 200;
+    const auto tokens = static_cast<std::size_t>(batch.tokens.size());
+    Matrix<float> scores(tokens, gate_->experts());
+    out.clear(tokens, top_k_);
+    for_each_token(*gate_, batch, [&](std::size_t t, std::span<const float> logits) {
+        std::copy(logits.begin(), logits.end(), scores.row(t).begin());
+    });
+    const Matrix<float> logits = batch.want_gates ? scores : Matrix<float>();
+    balance(scores, tolerance, most_rounds);
+    if (batch.want_gates) out.gates.resize(out.experts.size());
+    for (std::size_t t = 0; t < tokens; ++t) {
+        const auto row = scores.row(t);
+        for (float& x : row)
+            if (x <= 0) x = -std::numeric_limits<float>::infinity();  // cannot be chosen, or lost every comparison
+        const auto chosen = std::span(out.experts).subspan(t * top_k_, top_k_);
+        select_topk(row, chosen);
+        if (batch.want_gates)
+            softmax_of_chosen(logits.row(t), chosen, std::span(out.gates).subspan(t * top_k_, top_k_));
+    }
+}
+
+}  // namespace moesim
