@@ -12,5 +12,6 @@ struct LoadBalance {
 
 // Both are 0 where nothing is loaded.
 LoadBalance load_balance(std::span<const std::int64_t> load);
+LoadBalance load_balance(std::span<const double> load);
 
 }  // namespace moesim
