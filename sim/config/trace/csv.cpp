@@ -37,7 +37,7 @@ std::size_t read_header(std::string_view line, const std::string& file) {
     std::string expected = "token,layer";
     if (line.substr(0, header_begin.size()) == header_begin && top_k <= max_trace_top_k)
         for (std::size_t k = 0; k < top_k; ++k) expected += fmt::format(",e{}", k);
-    if (line != expected)
+    if (line != expected || top_k == 0)
         fail(file + ": line 1: $", fmt::format("`{}`", clipped(std::string(line))),
              fmt::format("token,layer,e0,... with at most {} experts", max_trace_top_k));
     return top_k;
@@ -75,7 +75,8 @@ class Rows {
             trace.layers = std::max<std::size_t>(trace.layers, k.layer + std::size_t{1});
         }
         if (options.layers && trace.layers != *options.layers)
-            fail(file_, fmt::format("{} layers", trace.layers), fmt::format("{}, as the options say", *options.layers));
+            fail(file_, fmt::format("layers = {}", trace.layers),
+                 fmt::format("{}, as the options say", *options.layers));
         check_each_once(trace.tokens, trace.layers);
         for (std::size_t row = 0; row < keys_.size(); ++row) {
             const auto from = flat.at(row, 0);
@@ -123,7 +124,7 @@ class Rows {
         if (gap == seen.end()) return;
         const auto pair = static_cast<std::size_t>(gap - seen.begin());
         fail(file_, fmt::format("no row of token {} in layer {}", pair / layers, pair % layers),
-             fmt::format("one for each of {} tokens and {} layers", tokens, layers));
+             fmt::format("one for each token up to {} and layer up to {}", tokens - 1, layers - 1));
     }
 
     std::vector<std::int64_t> fields_;  // of the line that is read

@@ -67,9 +67,10 @@ void add_json_row(TraceBuilder& builder, const nlohmann::json& row, std::size_t 
         const auto colon = where.rfind(": ");
         JsonValue{&found, where.substr(0, colon), where.substr(colon + 2)}.fail(expected);
     };
-    if (!row.is_array()) fail(place(), row, fmt::format("an array of {} experts", top_k));
+    if (!row.is_array()) fail(place(), row, fmt::format("an array of {} (experts)", top_k));
     if (row.size() != top_k)
-        throw InputError(fmt::format("{}: found a row of {}, expected {} experts", place(), row.size(), top_k));
+        throw InputError(
+            fmt::format("{}: found an array of {}, expected one of {} (experts)", place(), row.size(), top_k));
     std::vector<std::int64_t> ids;
     ids.reserve(top_k);
     for (const auto& id : row) {

@@ -123,9 +123,11 @@ class Reader {
     }
 
     void add_rows(const JsonValue& value, std::size_t tokens, std::size_t top_k) {
-        if (!value.present() || !value.json->is_array()) value.fail(fmt::format("an array of {} rows", tokens));
+        if (!value.present() || !value.json->is_array())
+            value.fail(fmt::format("an array of {}, as num_tokens says", tokens));
         if (value.json->size() != tokens)
-            value.fail_with(fmt::format("{} rows", value.json->size()), fmt::format("{}, as num_tokens says", tokens));
+            value.fail_with(fmt::format("an array of {}", value.json->size()),
+                            fmt::format("one of {}, as num_tokens says", tokens));
         for (std::size_t token = 0; token < tokens; ++token)
             add_json_row(builder_, (*value.json)[token], top_k,
                          [&] { return fmt::format("{}: {}[{}]", value.file, value.path, token); });
@@ -138,7 +140,7 @@ class Reader {
         for (auto& [key, number] : numbers) number = next++;
         for (Record& r : records_) r.layer_index = numbers.at(r.layer);
         for (const auto& [key, number] : numbers) layer_names_.push_back(name_of(key));
-        const std::string found = fmt::format("{} layers", next);
+        const std::string found = fmt::format("layers = {}", next);
         const auto fail = [&](const std::string& expected) {
             throw InputError(fmt::format("{}: found {}, expected {}", file_, found, expected));
         };

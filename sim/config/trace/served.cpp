@@ -21,7 +21,7 @@ void add_nested(TraceBuilder& builder, const JsonValue& value, const std::string
     if (tokens.empty()) return;
     const auto array_at = [&](const nlohmann::json& json, const std::string& path) {
         if (!json.is_array() || json.empty())
-            JsonValue{&json, value.file, value.path + path}.fail("arrays [tokens][layers][top_k]");
+            JsonValue{&json, value.file, value.path + path}.fail("arrays [tokens][layers][top_k], none of them empty");
     };
     array_at(tokens[0], "[0]");
     array_at(tokens[0][0], "[0][0]");
@@ -31,7 +31,7 @@ void add_nested(TraceBuilder& builder, const JsonValue& value, const std::string
         array_at(tokens[t], fmt::format("[{}]", t));
         if (tokens[t].size() != layers)
             JsonValue{&tokens[t], value.file, fmt::format("{}[{}]", value.path, t)}.fail_with(
-                fmt::format("an array of {}", tokens[t].size()), fmt::format("{} layers", layers));
+                fmt::format("an array of {}", tokens[t].size()), fmt::format("one of {} (layers)", layers));
         for (std::size_t l = 0; l < layers; ++l)
             add_json_row(builder, tokens[t][l], top_k, [&] { return fmt::format("{}[{}][{}]", where, t, l); });
     }
@@ -47,8 +47,8 @@ void add_flat(TraceBuilder& builder, std::string_view bytes, const TraceOptions&
     const std::size_t layers = *options.layers, top_k = *options.top_k, token_bytes = 4 * layers * top_k;
     if (bytes.size() % token_bytes != 0)
         throw InputError(
-            fmt::format("{}: found {} bytes, expected a multiple of {}: int32 of {} layers, {} experts a "
-                        "token",
+            fmt::format("{}: found {} bytes, expected a multiple of {}: int32, layers = {}, "
+                        "top_k = {}",
                         where, bytes.size(), token_bytes, layers, top_k));
     const std::size_t tokens = bytes.size() / token_bytes;
     builder.expect(tokens, layers, top_k, where);
