@@ -93,8 +93,7 @@ class Reader {
         trace.tokens = rows_ / layers;
         trace.source_begin.clear();
         std::size_t first_token = 0;
-        for (std::size_t i = 0; i < records_.size(); ++i) {
-            const Record& r = records_[i];
+        for (const Record& r : records_) {
             for (std::size_t token = 0; token < r.tokens; ++token) {
                 const auto row = flat.at(r.first_row + token, 0);
                 const std::size_t to = (first_token + token) * layers + r.layer_index;

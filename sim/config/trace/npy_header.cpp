@@ -42,7 +42,7 @@ class Literal {
         if (rest_.empty() || (rest_[0] != '\'' && rest_[0] != '"')) fail_here(expected);
         const auto end = rest_.find(rest_[0], 1);
         if (end == rest_.npos) fail_here(expected);
-        const std::string text(rest_.substr(1, end - 1));
+        std::string text(rest_.substr(1, end - 1));
         rest_.remove_prefix(end + 1);
         return text;
     }
