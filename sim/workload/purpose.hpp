@@ -19,5 +19,6 @@ inline constexpr std::uint64_t source_tokens = 11;
 inline constexpr std::uint64_t bias_batches = 12;
 inline constexpr std::uint64_t null_experts = 13;
 inline constexpr std::uint64_t skipped = 14;
+inline constexpr std::uint64_t fit = 15;
 
 }  // namespace moesim::purpose

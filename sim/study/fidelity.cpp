@@ -1,0 +1,166 @@
+#include "study/fidelity.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/affinity_placement.hpp"
+#include "workload/statistics.hpp"
+
+namespace moesim {
+namespace {
+
+constexpr std::size_t positions = 8;
+
+Placement contiguous(const RoutingTrace& trace) {
+    Matrix<std::uint32_t> place(trace.layers, trace.experts);
+    for (std::size_t l = 0; l < trace.layers; ++l)
+        for (std::size_t e = 0; e < trace.experts; ++e)
+            place(l, e) = static_cast<std::uint32_t>(e * positions / trace.experts);
+    return {std::move(place), positions};
+}
+
+// The positions of a token's experts in a layer, as a set of bits.
+std::uint64_t positions_of(const RoutingTrace& trace, const Placement& placement, std::size_t token,
+                           std::size_t layer) {
+    std::uint64_t bits = 0;
+    for (const ExpertIndex e : trace.at(token, layer))
+        if (e != no_expert) bits |= std::uint64_t{1} << placement.position(LayerId(layer), e);
+    return bits;
+}
+
+double error(double made, double real) { return real == 0 ? (made == 0 ? 0 : 1) : std::abs(made / real - 1); }
+
+void add_half(LayerPairs& sum, const LayerPairs& one) {
+    sum.made.resize(one.made.size());
+    sum.real.resize(one.real.size());
+    for (std::size_t l = 0; l < one.made.size(); ++l) sum.made[l] += one.made[l] / 2, sum.real[l] += one.real[l] / 2;
+}
+
+void add_half(Fidelity& sum, const Fidelity& one) {
+    add_half(sum.load_cv, one.load_cv);
+    add_half(sum.information, one.information);
+    sum.adjacent_contiguous += one.adjacent_contiguous / 2;
+    sum.adjacent_optimised += one.adjacent_optimised / 2;
+    sum.dispatch_contiguous += one.dispatch_contiguous / 2;
+    sum.dispatch_optimised += one.dispatch_optimised / 2;
+}
+
+}  // namespace
+
+RoutingTrace every_second(const RoutingTrace& trace, bool odd) {
+    RoutingTrace half = trace;
+    half.choices.clear();
+    half.source_begin.clear();
+    half.tokens = 0;
+    std::size_t source = 0;
+    for (std::size_t t = 0; t < trace.tokens; ++t) {
+        const bool begins = source < trace.source_begin.size() && trace.source_begin[source] <= t;
+        if ((t % 2 == 1) != odd) continue;
+        if (begins) {
+            half.source_begin.push_back(half.tokens);
+            while (source < trace.source_begin.size() && trace.source_begin[source] <= t) ++source;
+        }
+        const auto row = std::span(trace.choices).subspan(t * trace.layers * trace.top_k, trace.layers * trace.top_k);
+        half.choices.insert(half.choices.end(), row.begin(), row.end());
+        ++half.tokens;
+    }
+    return half;
+}
+
+Matrix<double> adjacent_traffic(const RoutingTrace& trace, const Placement& placement) {
+    const std::size_t n = placement.positions();
+    Matrix<double> traffic(n, n);
+    for (std::size_t t = 0; t < trace.tokens; ++t) {
+        std::uint64_t from = positions_of(trace, placement, t, 0);
+        for (std::size_t l = 1; l < trace.layers; ++l) {
+            const std::uint64_t to = positions_of(trace, placement, t, l);
+            for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t j = 0; j < n; ++j)
+                    if ((from >> i & 1U) != 0 && (to >> j & 1U) != 0) ++traffic(i, j);
+            from = to;
+        }
+    }
+    return traffic;
+}
+
+Matrix<double> dispatch_traffic(const RoutingTrace& trace, const Placement& placement) {
+    const std::size_t n = placement.positions();
+    Matrix<double> traffic(n, n);
+    for (std::size_t t = 0; t < trace.tokens; ++t)
+        for (std::size_t l = 0; l < trace.layers; ++l) {
+            const std::uint64_t to = positions_of(trace, placement, t, l);
+            for (std::size_t j = 0; j < n; ++j)
+                if ((to >> j & 1U) != 0) ++traffic(t * n / trace.tokens, j);
+        }
+    return traffic;
+}
+
+double relative_distance(const Matrix<double>& made, const Matrix<double>& real, double scale) {
+    double difference = 0, whole = 0;
+    for (std::size_t i = 0; i < real.values().size(); ++i) {
+        const double d = made.values()[i] * scale - real.values()[i];
+        difference += d * d;
+        whole += real.values()[i] * real.values()[i];
+    }
+    return whole == 0 ? std::sqrt(difference) : std::sqrt(difference / whole);
+}
+
+double LayerPairs::worst_error() const {
+    double worst = 0;
+    for (std::size_t l = 0; l < made.size(); ++l) worst = std::max(worst, error(made[l], real[l]));
+    return worst;
+}
+
+double LayerPairs::mean_error() const {
+    double sum = 0;
+    for (std::size_t l = 0; l < made.size(); ++l) sum += error(made[l], real[l]);
+    return made.empty() ? 0 : sum / static_cast<double>(made.size());
+}
+
+Fidelity compare(const RoutingTrace& made, const RoutingTrace& real, const Placement& optimised) {
+    Fidelity f;
+    StatisticsOptions options;
+    options.transitions = true;
+    const RoutingStatistics a = statistics_of(made, options), b = statistics_of(real, options);
+    for (std::size_t l = 0; l < real.layers; ++l) {
+        f.load_cv.made.push_back(a.layer(LayerId(l)).balance.balance.cv);
+        f.load_cv.real.push_back(b.layer(LayerId(l)).balance.balance.cv);
+        const auto x = a.transition(LayerId(l)), y = b.transition(LayerId(l));
+        if (!x || !y) continue;
+        f.information.made.push_back(x->mutual_information_nats);
+        f.information.real.push_back(y->mutual_information_nats);
+    }
+    const double scale = static_cast<double>(real.tokens) / static_cast<double>(made.tokens);
+    const Placement plain = contiguous(real);
+    const auto distance = [&](auto traffic, const Placement& p) {
+        return relative_distance(traffic(made, p), traffic(real, p), scale);
+    };
+    f.adjacent_contiguous = distance(adjacent_traffic, plain);
+    f.adjacent_optimised = distance(adjacent_traffic, optimised);
+    f.dispatch_contiguous = distance(dispatch_traffic, plain);
+    f.dispatch_optimised = distance(dispatch_traffic, optimised);
+    return f;
+}
+
+HeldOut hold_out(const RoutingTrace& trace, FitOptions options) {
+    HeldOut result;
+    options.progress = nullptr;
+    FitOptions plain = options;
+    plain.sources = 1;
+    plain.transitions = false;
+    for (const bool odd : {false, true}) {
+        const RoutingTrace learned = every_second(trace, odd), held = every_second(trace, !odd);
+        const Placement optimised = affinity_placement(learned, positions);
+        const auto made_by = [&](const FitOptions& o) {
+            // Tokens of another seed than those that calibrated the weights.
+            return compare(generate(fit_workload(learned, o), held.tokens, o.seed + 1), held, optimised);
+        };
+        result.tokens = held.tokens;
+        add_half(result.recorded, compare(learned, held, optimised));
+        add_half(result.fitted, made_by(options));
+        add_half(result.popularity, made_by(plain));
+    }
+    return result;
+}
+
+}  // namespace moesim
