@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "workload/source_tokens.hpp"
-
 namespace moesim {
 namespace {
 
@@ -18,9 +16,7 @@ Pipeline::Pipeline(Result& result, const MessageModel& messages)
       cost_(scenario_), group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan),
       compute_tail_(grid_.ranks(), nothing), dispatch_tail_(grid_.ranks(), nothing),
       return_tail_(grid_.ranks(), nothing), tensor_tail_(grid_.ranks(), nothing),
-      source_tokens_(source_tokens(scenario_)),
-      chosen_(grid_.data() * static_cast<std::size_t>(scenario_.schedule.micro_batches)),
-      held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
+      routes_(scenario_, result.plan.policy), held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
     LayerLoad empty;
     empty.expert_tokens.resize(static_cast<std::size_t>(scenario_.model.experts));
     empty.rank_tokens.resize(grid_.ranks());
@@ -92,43 +88,15 @@ TaskId Pipeline::compute(Label label, std::size_t rank, Seconds duration) {
     return id;
 }
 
-Range Pipeline::micro_batch_tokens(std::size_t data, std::size_t micro_batch) const {
-    return part_of(source_tokens_[data], scenario_.schedule.micro_batches, i64(micro_batch));
-}
-
-// What each source sends where, drops taken out. The choices before drops stay for the next layer to look at.
-std::vector<Routing> Pipeline::choose(const Batch& b, Limited& limited) {
-    const RoutingSpec& spec = scenario_.routing;
-    const auto top_k = static_cast<std::size_t>(scenario_.model.top_k);
-    const auto experts = static_cast<std::size_t>(scenario_.model.experts);
-    // An expert that chooses its tokens takes no more than its capacity.
-    const bool limits = spec.capacity_factor && spec.policy != Policy::expert_choice;
-    std::vector<Routing> sent(grid_.data());
-    for (std::size_t d = 0; d < grid_.data(); ++d) {
-        TokenBatch batch;
-        batch.layer = LayerId(b.layer);
-        batch.source = d;
-        batch.tokens = micro_batch_tokens(d, b.micro_batch);
-        Routing& chosen = chosen_[b.micro_batch * grid_.data() + d];
-        if (b.layer > 0) batch.previous = &chosen;
-        if (limits && spec.overflow == Overflow::next_choice) batch.spare = experts - top_k;
-        result_.plan.policy->route(batch, sent[d]);
-        chosen = sent[d];
-        // Each source rank keeps to its own share of an expert's capacity, so that no rank has to ask another.
-        const std::int64_t capacity =
-            limits ? expert_capacity(*spec.capacity_factor, batch.tokens.size(), i64(top_k), i64(experts))
-                   : batch.tokens.size();
-        const Limited l = limit_load(sent[d], top_k, capacity, experts, spec.overflow);
-        limited.chosen += l.chosen;
-        limited.dropped += l.dropped;
-    }
-    return sent;
-}
-
 void Pipeline::route(Batch& b) {
     const std::int64_t chunks = scenario_.schedule.chunks;
     Limited limited;
-    const std::vector<Routing> sent = choose(b, limited);
+    std::vector<Routing> sent(grid_.data());
+    for (std::size_t d = 0; d < grid_.data(); ++d) {
+        const Limited l = routes_.next(LayerId(b.layer), b.micro_batch, d, sent[d]);
+        limited.chosen += l.chosen;
+        limited.dropped += l.dropped;
+    }
     for (std::int64_t c = 0; c < chunks; ++c) {
         std::vector<SourceChoices> sources;
         for (std::size_t d = 0; d < grid_.data(); ++d) {
@@ -243,7 +211,7 @@ void Pipeline::before_experts(Batch& b) {
     std::vector<std::int64_t> tokens(ranks);
     std::vector<TaskId> attended(ranks);
     for (std::size_t r = 0; r < ranks; ++r) {
-        tokens[r] = micro_batch_tokens(grid_.data_of(RankId(r)), b.micro_batch).size();
+        tokens[r] = routes_.tokens(b.micro_batch, grid_.data_of(RankId(r))).size();
         attended[r] = compute(label(b, Stage::attention, Stream::compute), r, cost_.attention(tokens[r]));
     }
     const auto summed =

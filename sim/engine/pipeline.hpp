@@ -7,7 +7,7 @@
 #include "engine/collective.hpp"
 #include "engine/result.hpp"
 #include "engine/simulate.hpp"
-#include "workload/capacity.hpp"
+#include "workload/route_stream.hpp"
 
 namespace moesim {
 
@@ -33,9 +33,7 @@ class Pipeline {
     void experts(Batch& b);         // expert, return
     void after_experts(Batch& b);   // unpack .. residual
     void route(Batch& b);
-    std::vector<Routing> choose(const Batch& b, Limited& limited);  // [data]
     void count_layer(const Batch& b, std::int64_t chosen, std::int64_t dropped);
-    [[nodiscard]] Range micro_batch_tokens(std::size_t data, std::size_t micro_batch) const;
 
     [[nodiscard]] Label label(const Batch& b, Stage stage, Stream stream, std::size_t chunk = 0) const;
     // A compute task on a rank's compute stream.
@@ -59,9 +57,8 @@ class Pipeline {
     std::vector<TaskId> compute_tail_;                 // [rank]: the last task on its compute stream
     std::vector<TaskId> dispatch_tail_, return_tail_;  // [rank]: the last collective's end on that stream
     std::vector<TaskId> tensor_tail_;                  // [rank]: the last all-reduce's end
-    std::vector<Range> source_tokens_;                 // [data]
-    std::vector<Routing> chosen_;                      // [micro-batch][data]: choices in the layer before, before drops
-    std::vector<GroupBounds::Tasks> held_bounds_;      // [micro-batch]: bounds that its next dispatch comes after
+    RouteStream routes_;
+    std::vector<GroupBounds::Tasks> held_bounds_;  // [micro-batch]: bounds that its next dispatch comes after
 };
 
 }  // namespace moesim

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -19,7 +20,6 @@ namespace {
 
 constexpr double first_pseudo = 2, rest_pseudo = 10;  // counts that pull a conditional frequency to the common one
 constexpr double source_pseudo = 30;                  // tokens that pull a source's popularity to the common one
-constexpr double previous_weight = 0.3;  // of each of the k choices before: they say much the same, so not 1 each
 constexpr std::size_t least_drawn = 16'384, most_drawn = 32'768;
 constexpr int rounds = 8;
 constexpr double damping = 0.8;
@@ -32,11 +32,11 @@ struct LayerCounts {
 };
 
 LayerCounts count(const RoutingTrace& trace, std::size_t layer, const std::vector<std::size_t>& source_of,
-                  std::size_t sources) {
+                  std::size_t sources, bool even_only = false) {
     const std::size_t e = trace.experts;
     LayerCounts c{Matrix<double>(sources, e), Matrix<double>(sources, e), {}, {}, Matrix<double>(e, e)};
     if (layer > 0) c.first_after = c.rest_after_prev = Matrix<double>(e, e);
-    for (std::size_t t = 0; t < trace.tokens; ++t) {
+    for (std::size_t t = 0; t < trace.tokens; t += even_only ? 2 : 1) {
         const auto row = trace.at(t, layer);
         if (row[0] == no_expert) continue;
         ++c.first(source_of[t], row[0]);
@@ -210,7 +210,6 @@ WorkloadModel empty_model(const FitOptions& options, std::size_t experts, std::s
     m.experts = experts;
     m.top_k = top_k;
     m.tokens = static_cast<std::int64_t>(tokens);
-    m.previous_weight = previous_weight;
     return m;
 }
 
@@ -225,6 +224,44 @@ void add_ratios(WorkloadModel& model, const LayerCounts& c, const std::vector<do
     if (has_previous) layer.rest_given_previous = ratios(transitions ? c.rest_after_prev : nothing, rest, rest_pseudo);
 }
 
+// How much each of the k choices before counts for the later choices: they say much the same, so less than 1 each. The
+// weight under which ratios from one half of the tokens make the choices of the other half most likely.
+double fit_previous_weight(const RoutingTrace& trace) {
+    constexpr std::array<double, 10> candidates = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1};
+    constexpr std::size_t most_layers = 8, most_tokens = 2000;
+    if (trace.top_k == 1 || trace.layers == 1) return 0;
+    const std::vector<std::size_t> source_of(trace.tokens);
+    std::array<double, candidates.size()> likelihood{};
+    std::vector<double> base(trace.experts), before(trace.experts);
+    const std::size_t layer_step = (trace.layers - 2) / most_layers + 1,
+                      token_step = trace.tokens / most_tokens / 2 * 2 + 2;
+    for (std::size_t l = 1; l < trace.layers; l += layer_step) {
+        const LayerCounts c = count(trace, l, source_of, 1, true);
+        const std::vector<double> rest = common_popularity(c.rest);
+        const Matrix<float> with_first = ratios(c.rest_with_first, rest, rest_pseudo);
+        const Matrix<float> after = ratios(c.rest_after_prev, rest, rest_pseudo);
+        for (std::size_t t = 1; t < trace.tokens; t += token_step) {
+            const auto row = trace.at(t, l), previous = trace.at(t, l - 1);
+            if (row[0] == no_expert) continue;
+            std::fill(before.begin(), before.end(), 0.0);
+            for (std::size_t e = 0; e < base.size(); ++e)
+                base[e] = std::log(rest[e]) + static_cast<double>(with_first(row[0], e));
+            for (const ExpertIndex b : previous)
+                for (std::size_t e = 0; b != no_expert && e < base.size(); ++e)
+                    before[e] += static_cast<double>(after(b, e));
+            for (std::size_t w = 0; w < candidates.size(); ++w) {
+                double sum = 0;
+                for (std::size_t e = 0; e < base.size(); ++e)
+                    if (e != row[0]) sum += std::exp(base[e] + candidates[w] * before[e]);
+                for (const ExpertIndex r : row.subspan(1))
+                    if (r != no_expert) likelihood[w] += base[r] + candidates[w] * before[r] - std::log(sum);
+            }
+        }
+    }
+    return candidates[static_cast<std::size_t>(std::max_element(likelihood.begin(), likelihood.end()) -
+                                               likelihood.begin())];
+}
+
 }  // namespace
 
 WorkloadModel fit_workload(const RoutingTrace& trace, const FitOptions& options) {
@@ -233,6 +270,7 @@ WorkloadModel fit_workload(const RoutingTrace& trace, const FitOptions& options)
     model.sources = std::clamp<std::size_t>(trace.tokens / 64, 1, options.sources);
     std::vector<std::size_t> source_of(trace.tokens);
     for (std::size_t t = 0; t < trace.tokens; ++t) source_of[t] = t * model.sources / trace.tokens;
+    if (options.transitions) model.previous_weight = fit_previous_weight(trace);
     DrawnTokens drawn(model, std::clamp(4 * trace.tokens, least_drawn, most_drawn), options.seed);
     for (std::size_t l = 0; l < trace.layers; ++l) {
         const LayerCounts c = count(trace, l, source_of, model.sources);
