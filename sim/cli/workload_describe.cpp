@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
+#include "cli/schema_of.hpp"
 #include "cli/trace_options.hpp"
 #include "cli/workload.hpp"
 #include "config/json_text.hpp"
@@ -30,16 +31,6 @@ struct Options {
     std::int64_t group = 0;
     bool json = false;
 };
-
-// The schema that a JSON document names; empty where the file is no such document.
-std::string schema_of(const std::string& file) {
-    if (std::filesystem::is_regular_file(file) && std::filesystem::file_size(file) > max_json_bytes) return {};
-    const std::string text = read_file(file, max_json_bytes);
-    if (text.find("\"schema\"") == std::string::npos) return {};
-    const auto json = nlohmann::json::parse(text, nullptr, false);
-    return json.is_object() && json.contains("schema") && json["schema"].is_string() ? json["schema"].get<std::string>()
-                                                                                     : std::string();
-}
 
 // Statistics of whatever was given, and what to call it. Matrices of transitions take 8 experts^2 bytes a pair of
 // layers, so beyond a GiB they are left out.

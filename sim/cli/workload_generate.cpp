@@ -9,11 +9,14 @@
 #include "base/file.hpp"
 #include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
+#include "cli/schema_of.hpp"
 #include "cli/workload.hpp"
+#include "config/json_text.hpp"
 #include "config/scenario_json.hpp"
 #include "config/trace/alltoallv.hpp"
 #include "config/trace/write_trace.hpp"
 #include "study/routing_of.hpp"
+#include "workload/fit.hpp"
 
 namespace moesim {
 namespace {
@@ -21,33 +24,56 @@ namespace {
 enum class Format : unsigned char { npy, megatron, alltoallv };
 
 struct Options {
-    std::string scenario, out;
+    std::string input, out;
     Format format = Format::npy;
     std::int64_t layer = 0;
+    std::optional<std::size_t> tokens;
     std::optional<std::uint64_t> seed;
 };
 
-void generate_file(const Options& o) {
-    Scenario s = load_scenario(o.scenario);
-    if (o.seed) s.seed = *o.seed;
+void write_traffic(const Options& o, const Scenario& s) {
+    if (o.layer >= s.model.moe_layers)
+        throw InputError(
+            fmt::format("--layer: found {}, expected a layer from 0 to {}", o.layer, s.model.moe_layers - 1));
+    const auto bytes = dispatch_bytes(s, o.input, LayerId(static_cast<std::size_t>(o.layer)));
     std::ostringstream content;
-    std::string what;
-    if (o.format == Format::alltoallv) {
-        if (o.layer >= s.model.moe_layers)
-            throw InputError(
-                fmt::format("--layer: found {}, expected a layer from 0 to {}", o.layer, s.model.moe_layers - 1));
-        const auto bytes = dispatch_bytes(s, o.scenario, LayerId(static_cast<std::size_t>(o.layer)));
-        write_alltoallv_matrix(content, bytes);
-        what = fmt::format("bytes from each of {} ranks to each, dispatch of layer {}", bytes.rows(), o.layer);
-    } else {
-        ProgressBar bar;
-        const RoutingTrace trace = record(s, o.scenario, [&](double share) { bar.show("routing", share); });
-        bar.clear();
-        o.format == Format::npy ? write_npy_trace(content, trace) : write_megatron_trace(content, trace);
-        what = fmt::format("{} tokens, {} layers, top-{}", trace.tokens, trace.layers, trace.top_k);
-    }
+    write_alltoallv_matrix(content, bytes);
     write_file(o.out, content.str());
-    print(fmt::format("written      {} ({})\n", o.out, what));
+    print(fmt::format("written      {} (bytes from each of {} ranks to each, dispatch of layer {})\n", o.out,
+                      bytes.rows(), o.layer));
+}
+
+void write_trace(const Options& o, const RoutingTrace& trace) {
+    std::ostringstream content;
+    o.format == Format::npy ? write_npy_trace(content, trace) : write_megatron_trace(content, trace);
+    write_file(o.out, content.str());
+    print(fmt::format("written      {} ({} tokens, {} layers, top-{})\n", o.out, trace.tokens, trace.layers,
+                      trace.top_k));
+}
+
+void generate_file(const Options& o) {
+    if (schema_of(o.input) == "moesim.workload/1") {
+        if (o.format == Format::alltoallv)
+            throw InputError(o.input + ": found a workload model, expected a scenario, since traffic needs a cluster");
+        const WorkloadModel model =
+            parse_workload_model(parse_json(read_file(o.input, max_json_bytes), o.input), o.input);
+        write_trace(o, generate(model, o.tokens.value_or(static_cast<std::size_t>(model.tokens)), o.seed.value_or(1)));
+        return;
+    }
+    if (o.tokens)
+        throw InputError(
+            "--tokens: found it beside a scenario, whose batch says how many there are, expected it "
+            "beside a workload model");
+    Scenario s = load_scenario(o.input);
+    if (o.seed) s.seed = *o.seed;
+    if (o.format == Format::alltoallv) {
+        write_traffic(o, s);
+        return;
+    }
+    ProgressBar bar;
+    const RoutingTrace trace = record(s, o.input, [&](double share) { bar.show("routing", share); });
+    bar.clear();
+    write_trace(o, trace);
 }
 
 }  // namespace
@@ -56,8 +82,10 @@ void add_workload_generate(CLI::App& group) {
     static const std::map<std::string, Format> formats = {
         {"npy", Format::npy}, {"megatron", Format::megatron}, {"alltoallv", Format::alltoallv}};
     auto options = std::make_shared<Options>();
-    CLI::App* command = group.add_subcommand("generate", "Writes a scenario's routing for other programs");
-    command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file, or a result.json")->required();
+    CLI::App* command =
+        group.add_subcommand("generate", "Writes the routing of a scenario or a workload model for other programs");
+    command->add_option("INPUT", options->input, "moesim.scenario/1 file, a result.json, or a workload model")
+        ->required();
     command->add_option("-o,--out", options->out, "the file to write")->required();
     command
         ->add_option("--format", options->format,
@@ -66,7 +94,9 @@ void add_workload_generate(CLI::App& group) {
         ->required()
         ->transform(CLI::CheckedTransformer(formats));
     command->add_option("--layer", options->layer, "of the dispatch, for alltoallv")->check(CLI::Range(0, 999));
-    command->add_option("--seed", options->seed, "in the place of the scenario's seed")
+    command->add_option("--tokens", options->tokens, "of a workload model; else as many as it was fitted to")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30));
+    command->add_option("--seed", options->seed, "in the place of the scenario's seed, or a model's 1")
         ->check(CLI::Range(std::uint64_t{0}, static_cast<std::uint64_t>(INT64_MAX)));
     command->callback([options] { generate_file(*options); });
 }

@@ -49,7 +49,7 @@ Out transition_json(const RoutingStatistics& statistics, LayerId into, const Tra
              {"from_entropy_nats", s.previous_entropy_nats},
              {"to_entropy_nats", s.entropy_nats},
              {"mutual_information_nats", s.mutual_information_nats},
-             {"mutual_information_bias_nats", s.mutual_information_bias_nats}};
+             {"mutual_information_of_chance_nats", s.mutual_information_of_chance_nats}};
     if (!with_counts) return t;
     t["first_choice_counts"] = matrix_json(statistics.first_choice_counts(into));
     if (statistics.pair_counts(into).rows() > 0) t["pair_counts"] = matrix_json(statistics.pair_counts(into));

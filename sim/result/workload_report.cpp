@@ -35,7 +35,7 @@ constexpr std::array<Column, 11> columns = {{{"load CV", 7, 3},
                                              {"unique/group", 12, 1},
                                              {"gate nats", 9, 3},
                                              {"MI to next", 10, 3},
-                                             {"of it bias", 10, 3}}};
+                                             {"by chance", 10, 3}}};
 
 Cells load_cells(const LoadStatistics& s) {
     return {s.balance.cv, s.balance.max_over_mean, s.entropy_share, s.top_tenth_share, s.gini};
@@ -48,7 +48,7 @@ Cells layer_cells(const RoutingStatistics& statistics, std::size_t l) {
     const auto next =
         l + 1 < statistics.layers() ? statistics.transition(LayerId(l + 1)) : std::optional<TransitionStatistics>{};
     cells.push_back(next ? std::optional(next->mutual_information_nats) : std::nullopt);
-    cells.push_back(next ? std::optional(next->mutual_information_bias_nats) : std::nullopt);
+    cells.push_back(next ? std::optional(next->mutual_information_of_chance_nats) : std::nullopt);
     return cells;
 }
 
@@ -131,7 +131,7 @@ std::string workload_table(const RoutingStatistics& statistics, std::string_view
            fmt::format(
                "  entropy: share of that of an even load; top 10%: share of the load on the most loaded tenth "
                "of the experts;\n  unique/group: experts that any of {} chose; MI: mutual information of first "
-               "choices,\n  in nats; as much of it as the bias, or less, comes from counting few tokens.\n",
+               "choices,\n  in nats; by chance: what as many tokens show where layers are independent.\n",
                group == 0 ? "a batch's tokens" : fmt::format("{} consecutive tokens", group));
 }
 

@@ -6,6 +6,10 @@
 #include <numeric>
 #include <vector>
 
+#include "base/random.hpp"
+#include "workload/alias_table.hpp"
+#include "workload/purpose.hpp"
+
 namespace moesim {
 namespace {
 
@@ -75,6 +79,27 @@ double miller_madow_bias(const Matrix<std::int64_t>& joint) {
         return static_cast<double>(std::count_if(counts.begin(), counts.end(), [](auto n) { return n > 0; }));
     };
     return (seen(m.rows) - 1) * (seen(m.cols) - 1) / (2 * static_cast<double>(m.total));
+}
+
+double information_of_chance(const Matrix<std::int64_t>& joint) {
+    constexpr std::int64_t enough = 20;
+    const std::int64_t total = std::accumulate(joint.values().begin(), joint.values().end(), std::int64_t{0});
+    if (total == 0 || total >= enough * static_cast<std::int64_t>(joint.values().size()))
+        return miller_madow_bias(joint);
+    std::vector<double> rows(joint.rows()), cols(joint.cols());
+    for (std::size_t r = 0; r < rows.size(); ++r)
+        for (std::size_t c = 0; c < cols.size(); ++c) {
+            rows[r] += static_cast<double>(joint(r, c));
+            cols[c] += static_cast<double>(joint(r, c));
+        }
+    const AliasTable row(rows), col(cols);
+    RandomStream random(stream_key(0, purpose::chance), 0);
+    Matrix<std::int64_t> drawn(joint.rows(), joint.cols());
+    for (std::int64_t i = 0; i < total; ++i) {
+        const std::uint32_t r = row.draw(random);
+        ++drawn(r, col.draw(random));
+    }
+    return mutual_information(drawn);
 }
 
 }  // namespace moesim

@@ -20,5 +20,6 @@ inline constexpr std::uint64_t bias_batches = 12;
 inline constexpr std::uint64_t null_experts = 13;
 inline constexpr std::uint64_t skipped = 14;
 inline constexpr std::uint64_t fit = 15;
+inline constexpr std::uint64_t chance = 16;
 
 }  // namespace moesim::purpose

@@ -163,7 +163,7 @@ std::optional<TransitionStatistics> RoutingStatistics::transition(LayerId into) 
     s.previous_entropy_nats = entropy(from_counts);
     s.entropy_nats = entropy(into_counts);
     s.mutual_information_nats = mutual_information(joint);
-    s.mutual_information_bias_nats = miller_madow_bias(joint);
+    s.mutual_information_of_chance_nats = information_of_chance(joint);
     return s;
 }
 

@@ -46,7 +46,7 @@ struct TransitionStatistics {
     double previous_entropy_nats = 0;         // of the first choice in the layer before
     double entropy_nats = 0;                  // of the first choice in this layer
     double mutual_information_nats = 0;       // of the two: the plug-in estimate, too large by about
-    double mutual_information_bias_nats = 0;  // this (see miller_madow_bias)
+    double mutual_information_of_chance_nats = 0;  // this (see information_of_chance)
 };
 
 struct StatisticsOptions {

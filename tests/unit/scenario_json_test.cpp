@@ -118,7 +118,7 @@ Scenario wild_scenario(std::uint64_t number) {
 TEST_CASE("shipped scenarios are written and read back as the same", "[scenario-json]") {
     std::size_t count = 0;
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(MOESIM_SOURCE_DIR) / "scenarios")) {
-        if (entry.path().extension() != ".json") continue;
+        if (entry.path().extension() != ".json" || entry.path().parent_path().filename() == "learned") continue;
         INFO(entry.path());
         const Scenario s = load_scenario(entry.path());
         CHECK(read_back(s) == s);
