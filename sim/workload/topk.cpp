@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 #include <vector>
 
@@ -66,13 +67,53 @@ void insert_candidates(std::span<const float> logits, std::span<ExpertIndex> cho
     best.finish();
 }
 
+// The best one or two. A bound first, so that few logits meet the branches, which are hard to predict: the second
+// largest of the largest ones of interleaved parts is at most the second largest of all.
+void insert_two(std::span<const float> logits, std::span<ExpertIndex> chosen) {
+    constexpr std::size_t parts = 8;
+    std::array<float, parts> most;
+    most.fill(never);
+    for (std::size_t row = 0; row + parts <= logits.size(); row += parts)
+        for (std::size_t i = 0; i < parts; ++i) most[i] = most[i] < logits[row + i] ? logits[row + i] : most[i];
+    float first = never, second = never;
+    for (const float x : most) {
+        const float loser = first < x ? first : x;
+        first = first < x ? x : first;
+        second = second < loser ? loser : second;
+    }
+    const float bound = chosen.size() == 1 ? first : second;
+    std::array<ExpertIndex, 2> best = {no_expert, no_expert};
+    std::array<float, 2> held = {never, never};
+    const auto offer = [&](std::size_t e) {
+        if (logits[e] > held[0]) {
+            best = {static_cast<ExpertIndex>(e), best[0]};
+            held = {logits[e], held[0]};
+        } else if (logits[e] > held[1]) {
+            best[1] = static_cast<ExpertIndex>(e);
+            held[1] = logits[e];
+        }
+    };
+    std::size_t begin = 0;
+    for (; begin + parts <= logits.size(); begin += parts) {
+        unsigned reached = 0;  // a bit each
+        for (std::size_t i = 0; i < parts; ++i) reached |= (logits[begin + i] >= bound ? 1U : 0U) << i;
+        for (; reached != 0; reached &= reached - 1) offer(begin + static_cast<std::size_t>(std::countr_zero(reached)));
+    }
+    for (; begin < logits.size(); ++begin) offer(begin);
+    std::copy_n(best.begin(), chosen.size(), chosen.begin());
+}
+
 }  // namespace
 
 void select_topk(std::span<const float> logits, std::span<ExpertIndex> chosen) {
     if (chosen.empty()) return;
+    if (chosen.size() <= 2) {
+        insert_two(logits, chosen);
+        return;
+    }
     if (chosen.size() <= small) {
         // Below these sizes, measured, the search for candidates costs more than it saves.
-        if (chosen.size() > 2 && logits.size() >= 32 && logits.size() <= most_experts) {
+        if (logits.size() >= 32 && logits.size() <= most_experts) {
             insert_candidates(logits, chosen);
             return;
         }
