@@ -12,9 +12,7 @@ namespace moesim {
 int balance(Matrix<float>& scores, double tolerance, int most) {
     const std::size_t rows = scores.rows(), cols = scores.cols();
     if (rows == 0) return 0;
-    for (std::size_t r = 0; r < rows; ++r) {
-        exp_below_largest(scores.row(r));
-    }
+    for (std::size_t r = 0; r < rows; ++r) exp_below_largest(scores.row(r));
     // Rows are added up in float, some of them at a time, and these sums in double.
     constexpr std::size_t at_a_time = 64;
     constexpr double most_scale = 1e30;  // more is left to the next round
