@@ -1,8 +1,11 @@
 #include "workload/bias_balanced_policy.hpp"
 
-#include <cmath>
+#include <algorithm>
+#include <array>
+#include <limits>
 #include <numeric>
 
+#include "base/float_math.hpp"
 #include "workload/topk.hpp"
 
 namespace moesim {
@@ -11,12 +14,19 @@ namespace {
 // Batches before the run use tokens far beyond any that the run has.
 constexpr std::int64_t first_warm_up_token = INT64_C(1) << 40;
 
-float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
+float sigmoid(float x) { return 1 / (1 + float_exp(-x)); }
 
 void add_bias(std::span<float> logits, std::span<const float> bias) {
-    const float shift = std::log(static_cast<float>(logits.size()));
-    for (std::size_t e = 0; e < logits.size(); ++e)
-        if (std::isfinite(logits[e])) logits[e] = sigmoid(logits[e] + shift) + bias[e];
+    constexpr float never = -std::numeric_limits<float>::infinity();
+    constexpr std::size_t chunk = 256;
+    const float shift = float_log(static_cast<float>(logits.size()));
+    std::array<float, chunk> score;
+    for (std::size_t begin = 0; begin < logits.size(); begin += chunk) {
+        const auto part = logits.subspan(begin, std::min(chunk, logits.size() - begin));
+        // First without a condition, so that it is vector code.
+        for (std::size_t i = 0; i < part.size(); ++i) score[i] = sigmoid(part[i] + shift);
+        for (std::size_t i = 0; i < part.size(); ++i) part[i] = part[i] == never ? never : score[i] + bias[begin + i];
+    }
 }
 
 }  // namespace

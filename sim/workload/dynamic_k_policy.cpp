@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "workload/softmax.hpp"
 #include "workload/topk.hpp"
 
 namespace moesim {
@@ -35,14 +36,13 @@ std::size_t DynamicKPolicy::prepare(const Token& token, std::span<float> logits)
     const std::size_t most = most_[token.layer.value()];
     std::vector<ExpertIndex> best(most);
     select_topk(logits, best);
-    const float top = *std::max_element(logits.begin(), logits.end());
-    double sum = 0;
-    for (const float l : logits) sum += std::exp(static_cast<double>(l - top));
+    std::vector<float> weight(logits.begin(), logits.end());
+    const double all = exp_below_largest(weight);
     double reached = 0;
     std::size_t count = 0;
     while (count < most && best[count] != no_expert &&
-           (count < static_cast<std::size_t>(spec_.least) || reached < spec_.threshold * sum))
-        reached += std::exp(static_cast<double>(logits[best[count++]] - top));
+           (count < static_cast<std::size_t>(spec_.least) || reached < spec_.threshold * all))
+        reached += static_cast<double>(weight[best[count++]]);
     return count;
 }
 

@@ -1,8 +1,8 @@
 #include "workload/gate.hpp"
 
 #include <algorithm>
-#include <cmath>
 
+#include "base/float_math.hpp"
 #include "workload/model_gate.hpp"
 #include "workload/noisy_gate.hpp"
 #include "workload/topk.hpp"
@@ -31,7 +31,7 @@ void softmax_of_chosen(std::span<const float> logits, std::span<const ExpertInde
     const float top = logits[chosen[0]];
     float sum = 0;
     for (std::size_t i = 0; i < chosen.size(); ++i) {
-        weights[i] = chosen[i] == no_expert ? 0.0F : std::exp(logits[chosen[i]] - top);
+        weights[i] = chosen[i] == no_expert ? 0.0F : float_exp(logits[chosen[i]] - top);
         sum += weights[i];
     }
     for (float& w : weights) w /= sum;

@@ -1,9 +1,10 @@
 #include "workload/group_policy.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "base/float_math.hpp"
+#include "workload/softmax.hpp"
 #include "workload/topk.hpp"
 
 namespace moesim {
@@ -11,15 +12,26 @@ namespace {
 
 constexpr float never = -std::numeric_limits<float>::infinity();
 
-// Of one group; in proportion to probabilities, since only the order matters. Minus infinity where nothing is left.
-float score(std::span<const float> logits, float top, GroupScore kind) {
-    float best = never, second = never;
-    for (const float l : logits) {
-        second = std::max(second, std::min(best, l));
-        best = std::max(best, l);
+// Of each group; in proportion to probabilities where two are added up, else the best logit itself, since only the
+// order matters. Minus infinity where nothing is left.
+std::vector<float> group_scores(std::span<const float> logits, std::size_t groups, GroupScore kind) {
+    const std::size_t length = logits.size() / groups;
+    std::vector<float> best(groups), second(groups);
+    for (std::size_t g = 0; g < groups; ++g) {
+        float first = never, next = never;
+        for (const float l : logits.subspan(g * length, length)) {
+            next = std::max(next, std::min(first, l));
+            first = std::max(first, l);
+        }
+        best[g] = first;
+        second[g] = next;
     }
-    if (best == never) return never;
-    return std::exp(best - top) + (kind == GroupScore::top2_sum ? std::exp(second - top) : 0.0F);
+    if (kind == GroupScore::max) return best;
+    const float top = largest(best);
+    for (float& l : second) l = float_exp(l - top);
+    for (std::size_t g = 0; g < groups; ++g) second[g] += float_exp(best[g] - top);
+    for (std::size_t g = 0; g < groups; ++g) best[g] = best[g] == never ? never : second[g];
+    return best;
 }
 
 }  // namespace
@@ -38,10 +50,7 @@ GroupPolicy::GroupPolicy(std::shared_ptr<const Gate> gate, std::size_t top_k, co
 
 std::size_t GroupPolicy::prepare(const Token&, std::span<float> logits) const {
     const auto groups = static_cast<std::size_t>(spec_.groups), tiers = static_cast<std::size_t>(spec_.tiers);
-    const std::size_t length = logits.size() / groups;
-    const float top = *std::max_element(logits.begin(), logits.end());
-    std::vector<float> scores(groups);
-    for (std::size_t g = 0; g < groups; ++g) scores[g] = score(logits.subspan(g * length, length), top, spec_.score);
+    std::vector<float> scores = group_scores(logits, groups, spec_.score);
     if (tiers > 1) {
         std::vector<float> tier_scores(tiers);
         for (std::size_t t = 0; t < tiers; ++t)

@@ -14,10 +14,6 @@ void add(std::span<float> to, std::span<const float> what, float times = 1) {
     for (std::size_t e = 0; e < to.size(); ++e) to[e] += times * what[e];
 }
 
-void add_noise(std::span<float> logits, RandomStream& stream) {
-    for (float& l : logits) l += gumbel(stream);
-}
-
 }  // namespace
 
 void first_logits(const WorkloadModel& model, const WorkloadModel::Layer& layer, std::size_t source,
@@ -48,11 +44,11 @@ void ModelGate::logits(const TokenBatch& batch, Range part, std::span<float> out
         const auto previous = batch.previous == nullptr ? std::span<const ExpertIndex>()
                                                         : batch.previous->token(static_cast<std::size_t>(t));
         first_logits(*model_, layer, batch.source, previous, row);
-        add_noise(row, stream);
+        add_gumbel(stream, row);
         if (model_->top_k == 1) continue;
         const auto first = static_cast<ExpertIndex>(std::max_element(row.begin(), row.end()) - row.begin());
         rest_logits(*model_, layer, batch.source, first, previous, row);
-        add_noise(row, stream);
+        add_gumbel(stream, row);
         // The first choice stays first: it leads the others by a margin that is as random as that between them.
         row[first] = -std::numeric_limits<float>::infinity();
         row[first] = *std::max_element(row.begin(), row.end()) + std::max(exponential(stream), 1e-5F);

@@ -51,6 +51,15 @@ void arrival_weights(std::span<const double> popularity, std::span<const ExpertI
         weights[i] = chosen[i] == no_expert ? 0.0F : static_cast<float>(inverse[i] / sum);
 }
 
+void add_noise(const Noise& noise, RandomStream& stream, std::span<float> logits) {
+    if (!noise.gaussian) {
+        add_gumbel(stream, logits);
+        return;
+    }
+    const auto deviation = static_cast<float>(*noise.gaussian);
+    for (float& l : logits) l += deviation * static_cast<float>(stream.normal());
+}
+
 }  // namespace
 
 NoisyGate::NoisyGate(Popularity popularity, Noise noise, std::uint64_t seed)
@@ -99,9 +108,8 @@ std::size_t NoisyGate::noise_layer(std::size_t layer, std::int64_t token) const 
 void NoisyGate::logits(const TokenBatch& batch, Range part, std::span<float> out) const {
     const std::size_t layer = batch.layer.value(), count = experts();
     const std::uint64_t own_key = stream_key(seed_, purpose::routing, layer);
-    const auto deviation = static_cast<float>(noise_.gaussian.value_or(0));
     const Range all = part;
-    std::vector<float> base(count);
+    std::vector<float> base(count), noise(count);  // [expert], [place]
     for_each_mix(batch, part, [&](const Mix& mix, Range run) {
         for (std::size_t e = 0; e < count; ++e) base[e] = static_cast<float>(std::log(mix.share[e]));  // -inf for 0
         for (std::int64_t t = run.begin; t < run.end; ++t) {
@@ -109,10 +117,17 @@ void NoisyGate::logits(const TokenBatch& batch, Range part, std::span<float> out
             const std::size_t from = noise_.affinity > 0 ? noise_layer(layer, token) : layer;
             RandomStream stream(from == layer ? own_key : stream_key(seed_, purpose::routing, from),
                                 static_cast<std::uint64_t>(token));
-            float* row = out.data() + static_cast<std::size_t>(t - all.begin) * count;
-            for (std::size_t place = 0; place < count; ++place) {
-                const std::size_t e = noise_.affinity > 0 ? ranked_[layer][place] : place;
-                row[e] = base[e] + (noise_.gaussian ? deviation * static_cast<float>(stream.normal()) : gumbel(stream));
+            const auto row = out.subspan(static_cast<std::size_t>(t - all.begin) * count, count);
+            if (noise_.affinity > 0) {
+                std::fill(noise.begin(), noise.end(), 0.0F);
+                add_noise(noise_, stream, noise);
+                for (std::size_t place = 0; place < count; ++place) {
+                    const std::size_t e = ranked_[layer][place];
+                    row[e] = base[e] + noise[place];
+                }
+            } else {
+                std::copy(base.begin(), base.end(), row.begin());
+                add_noise(noise_, stream, row);
             }
         }
     });

@@ -24,7 +24,8 @@ void NullExpertPolicy::route(const TokenBatch& batch, Routing& out) const {
     for_each_token(*gate_, batch, [&](std::size_t t, std::span<const float> logits) {
         std::copy(logits.begin(), logits.end(), all.begin());
         RandomStream stream(key, static_cast<std::uint64_t>(batch.tokens.begin) + t);
-        for (std::size_t n = 0; n < nulls; ++n) all[experts + n] = base + gumbel(stream);
+        std::fill(all.begin() + static_cast<std::ptrdiff_t>(experts), all.end(), base);
+        add_gumbel(stream, std::span(all).subspan(experts));
         select_topk(all, chosen);
         const auto row = std::span(out.experts).subspan(t * top_k_, top_k_);
         std::copy_if(chosen.begin(), chosen.end(), row.begin(), [&](ExpertIndex e) { return e < experts; });

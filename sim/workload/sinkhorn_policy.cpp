@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "workload/softmax.hpp"
 #include "workload/topk.hpp"
 
 namespace moesim {
@@ -11,32 +12,33 @@ namespace moesim {
 int balance(Matrix<float>& scores, double tolerance, int most) {
     const std::size_t rows = scores.rows(), cols = scores.cols();
     if (rows == 0) return 0;
-    for (std::size_t r = 0; r < rows; ++r) {
-        const auto row = scores.row(r);
-        const float top = *std::max_element(row.begin(), row.end());
-        for (float& x : row) x = std::exp(x - top);
-    }
-    std::vector<double> column(cols), scale(cols, 1.0);
+    for (std::size_t r = 0; r < rows; ++r) exp_below_largest(scores.row(r));
+    // Rows are added up in float, some of them at a time, and these sums in double.
+    constexpr std::size_t at_a_time = 64;
+    constexpr double most_scale = 1e30;  // more is left to the next round
+    std::vector<double> column(cols);
+    std::vector<float> some(cols), scale(cols, 1.0F);
     int round = 0;
     for (double worst = 1; worst > tolerance && round < most; ++round) {
         std::fill(column.begin(), column.end(), 0.0);
         for (std::size_t r = 0; r < rows; ++r) {
             const auto row = scores.row(r);
-            double sum = 0;
-            for (std::size_t c = 0; c < cols; ++c)
-                sum += static_cast<double>(row[c] = static_cast<float>(static_cast<double>(row[c]) * scale[c]));
-            for (std::size_t c = 0; c < cols; ++c) {
-                row[c] = static_cast<float>(static_cast<double>(row[c]) / sum);
-                column[c] += static_cast<double>(row[c]);
-            }
+            for (std::size_t c = 0; c < cols; ++c) row[c] *= scale[c];
+            const auto share = static_cast<float>(1 / sum(row));
+            for (std::size_t c = 0; c < cols; ++c) row[c] *= share;
+            for (std::size_t c = 0; c < cols; ++c) some[c] += row[c];
+            if ((r + 1) % at_a_time != 0 && r + 1 != rows) continue;
+            for (std::size_t c = 0; c < cols; ++c) column[c] += static_cast<double>(some[c]);
+            std::fill(some.begin(), some.end(), 0.0F);
         }
         worst = 0;
         const auto used =
             static_cast<double>(std::count_if(column.begin(), column.end(), [](double s) { return s > 0; }));
         const double target = static_cast<double>(rows) / used;
         for (std::size_t c = 0; c < cols; ++c) {
-            scale[c] = column[c] > 0 ? target / column[c] : 1.0;
-            if (column[c] > 0) worst = std::max(worst, std::abs(scale[c] - 1));
+            const double factor = column[c] > 0 ? target / column[c] : 1.0;
+            worst = std::max(worst, std::abs(factor - 1));
+            scale[c] = static_cast<float>(std::min(factor, most_scale));
         }
     }
     return round;

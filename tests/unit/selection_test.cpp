@@ -48,6 +48,24 @@ TEST_CASE("selection agrees with a stable sort") {
     }
 }
 
+TEST_CASE("selection among many agrees with a stable sort, with ties and with some taken out") {
+    constexpr float never = -std::numeric_limits<float>::infinity();
+    RandomStream random(2, 1);
+    for (int round = 0; round < 2000; ++round) {
+        std::vector<float> logits(32 + random.below(round % 10 == 0 ? 1200 : 100));
+        const std::uint32_t values = round % 2 == 0 ? 20 : 1'000'000, gone = random.below(4) == 0 ? 40 : 2;
+        for (float& l : logits) l = random.below(42) < gone ? never : static_cast<float>(random.below(values)) - 10;
+        std::vector<ExpertIndex> order;
+        for (std::size_t i = 0; i < logits.size(); ++i)
+            if (logits[i] != never) order.push_back(static_cast<ExpertIndex>(i));
+        std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return logits[a] > logits[b]; });
+        std::vector<ExpertIndex> chosen(1 + random.below(20));
+        select_topk(logits, chosen);
+        order.resize(chosen.size(), no_expert);
+        REQUIRE(chosen == order);
+    }
+}
+
 TEST_CASE("an alias table draws in proportion to the weights and never what has none") {
     const std::vector<double> weights = {0, 5, 0, 1, 2, 0};
     const AliasTable table(weights);
