@@ -13,6 +13,7 @@
 #include "workload/gumbel.hpp"
 #include "workload/model_gate.hpp"
 #include "workload/purpose.hpp"
+#include "workload/softmax.hpp"
 #include "workload/topk.hpp"
 
 namespace moesim {
@@ -148,19 +149,19 @@ class DrawnTokens {
         const std::uint64_t key = stream_key(seed_, purpose::fit, 2 * model_.layers.size() + part);
         for (std::size_t t = 0; t < tokens(); ++t) {
             RandomStream stream(key, t);
-            for (float& l : logits_.row(t)) l += gumbel(stream);
+            add_gumbel(stream, logits_.row(t));
         }
     }
     // Probabilities of the first choice, the mean over a source's tokens.
     [[nodiscard]] Matrix<double> expected_first(const Matrix<float>& weight) const {
         Matrix<double> sum(model_.sources, model_.experts);
-        std::vector<double> p(model_.experts);
+        std::vector<float> p(model_.experts);
         for (std::size_t t = 0; t < tokens(); ++t) {
             const auto row = logits_.row(t), w = weight.row(source(t));
-            double top = -INFINITY, total = 0;
-            for (std::size_t e = 0; e < p.size(); ++e) top = std::max(top, p[e] = static_cast<double>(row[e] + w[e]));
-            for (double& x : p) total += x = std::exp(x - top);
-            for (std::size_t e = 0; e < p.size(); ++e) sum(source(t), e) += p[e] / total;
+            for (std::size_t e = 0; e < p.size(); ++e) p[e] = row[e] + w[e];
+            softmax(p);
+            const auto to = sum.row(source(t));
+            for (std::size_t e = 0; e < p.size(); ++e) to[e] += static_cast<double>(p[e]);
         }
         return sum;
     }
