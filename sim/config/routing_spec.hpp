@@ -103,6 +103,11 @@ inline constexpr std::array<std::string_view, 14> policy_names = {
     "expert_choice", "sinkhorn",  "bias_balanced", "group_limited", "hierarchical",
     "null_experts",  "dynamic_k", "recurrent",     "trace"};  // [Policy]
 
+// hash and uniform have no gate; a trace has had one.
+bool has_gate(Policy policy);
+// Those that rank a token's experts and take the first ones, so that there is a next one.
+bool ranks_experts(Policy policy);
+
 // How a group of experts is rated: by its best probability, or by the sum of its two best.
 enum class GroupScore : unsigned char { max, top2_sum };
 inline constexpr std::array<std::string_view, 2> group_score_names = {"max", "top2_sum"};

@@ -34,8 +34,8 @@ struct Skew {
 };
 
 std::string skew(const RoutingSpec& routing) {
-    if (routing.policy == Policy::hash || routing.policy == Policy::uniform) return {};
     if (routing.policy == Policy::trace) return fmt::format(" ({})", routing.trace);
+    if (!has_gate(routing.policy)) return {};
     if (routing.model) return fmt::format(" (like {})", routing.model->name);
     return fmt::format(" ({})", std::visit(Skew{}, routing.popularity.base));
 }

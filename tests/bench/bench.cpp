@@ -154,6 +154,11 @@ int main() {
     fmt::print("routing, one core, token x k assignments a second\n");
     routing(64, 2);
     routing(256, 8);
+    const Usage stream = run_program({"workload", "describe", source + "/tests/bench/stream-58-layers.json", "--json"});
+    fmt::print(
+        "\n1,280,000 tokens x 58 layers x top-8 of 256, routed and described layer by layer\n  {:.1f} s wall, {:.0f} M "
+        "assignments/s with gates, loads and transitions, {:.0f} MiB\n",
+        stream.wall_s, 1.28e6 * 58 * 8 / stream.wall_s / 1e6, stream.peak_mib);
     const Usage whole = best_of(3, [&] { return run_program({"run", main_scenario}); });
     fmt::print(
         "\nmain scenario (1,280,000 tokens, 4 layers, 32 GPUs), end to end\n  {:.2f} s wall, {:.2f} s CPU, {:.0f} "

@@ -107,17 +107,14 @@ RoutingSpec random_routing(RandomStream& random, const Scenario& s) {
     const auto count = static_cast<std::uint32_t>(policy_names.size() - 1);
     r.policy = random.below(3) == 0 ? Policy::softmax_topk : static_cast<Policy>(random.below(count));
     if (r.policy == Policy::top1 && s.model.top_k != 1) r.policy = Policy::hard_topk;
-    const bool gate = r.policy != Policy::hash && r.policy != Policy::uniform;
-    if (gate) {
+    if (has_gate(r.policy)) {
         r.popularity = random_popularity(random, s);
         if (random.below(4) == 0) r.gaussian_noise = 1.0;
         if (random.below(4) == 0) r.affinity = random.uniform();
         if (random.below(4) == 0) r.step = random.below(20);
     }
     if (random.below(3) == 0) r.capacity_factor = 0.5 + random.uniform();
-    const bool ranks = gate && r.policy != Policy::expert_choice && r.policy != Policy::sinkhorn &&
-                       r.policy != Policy::dynamic_k && r.policy != Policy::null_experts;
-    if (ranks && random.below(3) == 0) r.overflow = Overflow::next_choice;
+    if (ranks_experts(r.policy) && random.below(3) == 0) r.overflow = Overflow::next_choice;
     if (random.below(6) == 0) r.skipped = {random.uniform()};
     if (r.policy == Policy::bias_balanced) r.bias = {0.01, random.below(20), 1 + random.below(64)};
     if (r.policy == Policy::group_limited || r.policy == Policy::hierarchical)

@@ -37,9 +37,11 @@ void check_bars(const std::string& name) {
             f.information.worst_error(), f.information.mean_error(), f.adjacent_contiguous, f.adjacent_optimised,
             f.dispatch_contiguous, f.dispatch_optimised);
     };
-    show("the other half", h.recorded);
     show("fitted", h.fitted);
     show("popularity only", h.popularity);
+    fmt::print("{:<26} {:<16} adjacent {:.3f} {:.3f}, dispatch {:.3f} {:.3f}\n", fs::path(name).filename().string(),
+               "the other half", h.recorded.adjacent_contiguous, h.recorded.adjacent_optimised,
+               h.recorded.dispatch_contiguous, h.recorded.dispatch_optimised);
     CHECK(h.fitted.load_cv.worst_error() < 0.05);
     CHECK(h.fitted.information.worst_error() < 0.10);
     CHECK(h.fitted.adjacent_contiguous < 0.05);
