@@ -1,0 +1,79 @@
+// Prints how far moesim reproduces what others measured; the tests in this folder check the same figures.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "reproduction/capacity_sweep.hpp"
+#include "reproduction/strategy_table.hpp"
+
+namespace {
+
+using namespace moesim::test;
+
+void print_sweep() {
+    fmt::print(
+        "Drop rates of {} tokens with independent, alike logits\n"
+        "  expected: binomial overflow. gumbel, normal: the noise; means of 512 / 128 / 32 and of 16 / 4 / 1 routings "
+        "for "
+        "top-1 / 2 / 4\n\n"
+        "experts  k    CF  measured  expected    gumbel    normal   gumbel-measured  normal-measured\n",
+        sweep_tokens);
+    const auto gumbel = sweep(SweepNoise::gumbel, 512), normal = sweep(SweepNoise::normal, 16);
+    const auto measured = measured_capacity_sweep();
+    double worst_gumbel = 0, worst_normal = 0, worst_expected = 0;
+    for (std::size_t i = 0; i < gumbel.size(); ++i) {
+        const SweepCell& c = gumbel[i];
+        const double expected = expected_drop(sweep_tokens, c.experts, c.top_k, c.capacity_factor).mean;
+        fmt::print("{:7} {:2} {:5}", c.experts, c.top_k, c.capacity_factor);
+        const auto m = std::find_if(measured.begin(), measured.end(), [&](const MeasuredDrop& d) {
+            return d.experts == c.experts && d.top_k == c.top_k && d.capacity_factor == c.capacity_factor;
+        });
+        fmt::print("  {:>8}", m == measured.end() ? "-" : fmt::format("{:.5f}", m->drop_rate));
+        fmt::print("  {:8.5f}  {:8.5f}  {:8.5f}", expected, c.drop_rate, normal[i].drop_rate);
+        worst_expected = std::max(worst_expected, std::abs(c.drop_rate - expected));
+        if (m != measured.end()) {
+            const double g = c.drop_rate - m->drop_rate, n = normal[i].drop_rate - m->drop_rate;
+            fmt::print("          {:+.5f}         {:+.5f}", g, n);
+            worst_gumbel = std::max(worst_gumbel, std::abs(g));
+            worst_normal = std::max(worst_normal, std::abs(n));
+        }
+        fmt::print("\n");
+    }
+    fmt::print("largest difference: gumbel-expected {:.5f}", worst_expected);
+    if (!measured.empty()) fmt::print(", gumbel-measured {:.5f}, normal-measured {:.5f}", worst_gumbel, worst_normal);
+    fmt::print("\n");
+}
+
+void print_strategies() {
+    const auto runs = measured_runs();
+    fmt::print(
+        "\nDrop rate and CV of the kept load of training runs, one skew for each strategy\n"
+        "  The skew is fitted to the drop rate at one capacity factor (\"fit at\"); other factors are predictions "
+        "(*).\n\n"
+        "experts  strategy         CF  fit at   skew   drop measured    ours    error   CV measured    ours    "
+        "error\n");
+    for (const Reproduced& r : reproduce(runs))
+        fmt::print(
+            "{:7}  {:<13} {:5}  {:5}{}  {:5.3f}          {:.4f}  {:.4f}  {:+.4f}        {:.4f}  {:.4f}  {:+.4f}\n",
+            r.measured.experts, r.measured.strategy, r.measured.capacity_factor, r.fitted_at,
+            r.is_prediction() ? '*' : ' ', r.skew, r.measured.drop_rate, r.ours.drop_rate, r.drop_error(),
+            r.measured.load_cv, r.ours.load_cv, r.cv_error());
+}
+
+}  // namespace
+
+int main() {
+    const auto start = std::chrono::steady_clock::now();
+    const auto seconds = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    print_sweep();
+    fmt::print("({:.1f} s)\n", seconds());
+    if (measured_runs().empty())
+        fmt::print("\n{} is not there: no measured figures\n", measured_tables().string());
+    else
+        print_strategies();
+    fmt::print("({:.1f} s in all)\n", seconds());
+}
