@@ -18,7 +18,7 @@
 #include "config/trace/read_trace.hpp"
 #include "result/workload_report.hpp"
 #include "study/routing_of.hpp"
-#include "workload/fit.hpp"
+#include "workload/generate.hpp"
 
 namespace moesim {
 namespace {
@@ -69,6 +69,7 @@ LayerId strongest_transition(const RoutingStatistics& s) {
 
 void write_all(const std::string& folder, const std::vector<std::pair<std::string, std::string>>& files) {
     std::vector<std::unique_ptr<PendingFile>> pending;
+    pending.reserve(files.size());
     for (const auto& [name, content] : files)
         pending.push_back(std::make_unique<PendingFile>(std::filesystem::path(folder) / name, content));
     for (const auto& file : pending) file->commit();
@@ -84,8 +85,9 @@ void show(const Options& o, const RoutingStatistics& s) {
                 fmt::format("--into: found {}, expected a layer from 1 to {}", into.value(), s.layers() - 1));
         transition = transition_heat_map(s, into);
     }
-    const std::string document = workload_json(s, o.input).dump(1) + "\n";
+    const std::string document = workload_json(s, clipped(o.input, 4096)).dump(1) + "\n";
     if (o.out) {
+        make_folder(*o.out);
         std::vector<std::pair<std::string, std::string>> files = {{"description.json", document},
                                                                   {"load.svg", svg(load)}};
         if (transition) files.emplace_back("transition.svg", svg(*transition));
@@ -104,14 +106,16 @@ void show(const Options& o, const RoutingStatistics& s) {
 void show(const Options& o, const LoadTable& loads) {
     const HeatMap load = load_heat_map(loads);
     const std::string document = workload_json(loads).dump(1) + "\n";
-    if (o.out) write_all(*o.out, {{"description.json", document}, {"load.svg", svg(load)}});
+    if (o.out) {
+        make_folder(*o.out);
+        write_all(*o.out, {{"description.json", document}, {"load.svg", svg(load)}});
+    }
     print(o.json ? document : workload_table(loads) + "\n" + text(load));
     if (o.out && !o.json) print(fmt::format("\nwritten      {0}/description.json, {0}/load.svg\n", *o.out));
 }
 
 void describe(const Options& o) {
     const std::string schema = schema_of(o.input);
-    if (o.out) make_folder(*o.out);
     ProgressBar bar;
     const LayerProgress progress = [&](double share) { bar.show("routing", share); };
     if (schema.rfind("moesim.", 0) == 0) {
@@ -138,7 +142,8 @@ void add_workload_describe(CLI::App& group) {
         ->add_option("INPUT", options->input,
                      "recorded routing (npy, megatron, vllm, sglang, eplb, csv), workload model, or scenario")
         ->required();
-    command->add_option("--into", options->into, "layer whose transition map is drawn; else the most predictable one");
+    command->add_option("--into", options->into, "layer whose transition map is drawn; else the most predictable one")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{4095}));
     command->add_option("--group", options->group, "tokens of a decoding step, whose distinct experts are counted")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
     command->add_option("--out", options->out, "folder for description.json, load.svg and transition.svg");

@@ -6,11 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "base/error.hpp"
 #include "base/file.hpp"
 #include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/trace_options.hpp"
 #include "cli/workload.hpp"
+#include "config/json_text.hpp"
 #include "config/trace/read_trace.hpp"
 #include "study/fidelity.hpp"
 #include "workload/fit.hpp"
@@ -31,56 +33,67 @@ std::size_t top_k_of_loads(const Options& o) {
     return *o.reading.top_k;
 }
 
-nlohmann::ordered_json json(const Fidelity& f) {
-    return {{"load_cv_worst_error", f.load_cv.worst_error()},
-            {"load_cv_mean_error", f.load_cv.mean_error()},
-            {"mutual_information_worst_error", f.information.worst_error()},
-            {"mutual_information_mean_error", f.information.mean_error()},
-            {"adjacent_traffic_contiguous_error", f.adjacent_contiguous},
-            {"adjacent_traffic_optimised_error", f.adjacent_optimised},
-            {"dispatch_traffic_contiguous_error", f.dispatch_contiguous},
-            {"dispatch_traffic_optimised_error", f.dispatch_optimised}};
+nlohmann::ordered_json json(const Errors& e) {
+    return {{"load_cv_worst_error", e.load_cv_worst},
+            {"load_cv_mean_error", e.load_cv_mean},
+            {"mutual_information_worst_error", e.information_worst},
+            {"mutual_information_mean_error", e.information_mean},
+            {"adjacent_traffic_contiguous_error", e.adjacent_contiguous},
+            {"adjacent_traffic_optimised_error", e.adjacent_optimised},
+            {"dispatch_traffic_contiguous_error", e.dispatch_contiguous},
+            {"dispatch_traffic_optimised_error", e.dispatch_optimised}};
 }
 
 std::string table(const HeldOut& h) {
     std::string text = fmt::format(
         "held against {} recorded tokens that it was not fitted to (mean of two folds), errors:\n\n"
-        "                                             fitted   popularity   the other\n"
-        "                                              model         only        half\n",
+        "                                             fitted   popularity    the half\n"
+        "                                              model         only   it learned\n",
         h.tokens);
-    const auto line = [&](const char* what, double fitted, double popularity, double other) {
-        text +=
-            fmt::format("{:<42} {:>7.1f}%  {:>10.1f}%  {:>9.1f}%\n", what, fitted * 100, popularity * 100, other * 100);
+    const auto line = [&](const char* what, double Errors::*figure) {
+        text += fmt::format("{:<42} {:>7.1f}%  {:>10.1f}%  {:>10.1f}%\n", what, h.fitted.*figure * 100,
+                            h.popularity.*figure * 100, h.recorded.*figure * 100);
     };
-    const auto pair = [&](const char* what, const LayerPairs& fitted, const LayerPairs& popularity, bool worst) {
-        text += fmt::format("{:<42} {:>7.1f}%  {:>10.1f}%\n", what,
-                            (worst ? fitted.worst_error() : fitted.mean_error()) * 100,
-                            (worst ? popularity.worst_error() : popularity.mean_error()) * 100);
-    };
-    pair("load CV, worst layer", h.fitted.load_cv, h.popularity.load_cv, true);
-    pair("load CV, mean of the layers", h.fitted.load_cv, h.popularity.load_cv, false);
-    pair("mutual information, worst pair of layers", h.fitted.information, h.popularity.information, true);
-    pair("mutual information, mean", h.fitted.information, h.popularity.information, false);
-    line("layer-to-layer traffic, contiguous", h.fitted.adjacent_contiguous, h.popularity.adjacent_contiguous,
-         h.recorded.adjacent_contiguous);
-    line("layer-to-layer traffic, optimised", h.fitted.adjacent_optimised, h.popularity.adjacent_optimised,
-         h.recorded.adjacent_optimised);
-    line("dispatch traffic, contiguous", h.fitted.dispatch_contiguous, h.popularity.dispatch_contiguous,
-         h.recorded.dispatch_contiguous);
-    line("dispatch traffic, optimised", h.fitted.dispatch_optimised, h.popularity.dispatch_optimised,
-         h.recorded.dispatch_optimised);
+    line("load CV, worst layer", &Errors::load_cv_worst);
+    line("load CV, mean of the layers", &Errors::load_cv_mean);
+    line("mutual information, worst pair of layers", &Errors::information_worst);
+    line("mutual information, mean", &Errors::information_mean);
+    line("layer-to-layer traffic, contiguous", &Errors::adjacent_contiguous);
+    line("layer-to-layer traffic, optimised", &Errors::adjacent_optimised);
+    line("dispatch traffic, contiguous", &Errors::dispatch_contiguous);
+    line("dispatch traffic, optimised", &Errors::dispatch_optimised);
     text +=
-        "\nTraffic is that between 8 GPUs, its distance in the Frobenius norm; optimised: experts placed so that "
-        "tokens\n"
-        "stay on their GPU from layer to layer.\n";
+        "\nThe last column is chance: how much the two halves of the recorded tokens differ. Traffic is that between "
+        "8\n"
+        "GPUs, its distance in the Frobenius norm; optimised: experts placed so that tokens stay on their GPU from\n"
+        "layer to layer.\n";
     return text;
 }
 
+// The comparison, or nothing where the trace is too thin to be cut in two.
+std::optional<HeldOut> checked(const Options& o, const RoutingTrace* trace, const FitOptions& options) {
+    if (!o.check || trace == nullptr || trace->layers < 2 || trace->tokens < 256) return std::nullopt;
+    try {
+        return hold_out(*trace, options);
+    } catch (const InputError&) {
+        return std::nullopt;
+    }
+}
+
+// Before the work: a wrong path should cost nothing.
+void require_folder_of(const std::string& file) {
+    const auto folder = std::filesystem::path(file).parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder))
+        throw InputError(fmt::format("{}: found no folder {}, expected one to write into", file, folder.string()));
+}
+
 void fit(const Options& o) {
+    require_folder_of(o.out);
     RecordedRouting recorded = read_trace(o.trace, o.reading);
     FitOptions options;
-    options.name = o.name.empty() ? std::filesystem::path(o.trace).stem().string() : o.name;
-    options.source = o.source.empty() ? "fitted to " + std::filesystem::path(o.trace).filename().string() : o.source;
+    const std::filesystem::path file = o.trace;
+    options.name = clipped(o.name.empty() ? file.stem().string() : o.name, 200);
+    options.source = clipped(o.source.empty() ? "fitted to " + file.filename().string() : o.source, 2000);
     options.sources = o.sources;
     ProgressBar bar;
     options.progress = [&](double share) { bar.show("fitting", share); };
@@ -89,9 +102,12 @@ void fit(const Options& o) {
                                     ? fit_workload(*trace, options)
                                     : fit_popularity(std::get<LoadTable>(recorded), top_k_of_loads(o), options);
     bar.clear();
-    std::optional<HeldOut> held;
-    if (o.check && trace != nullptr && trace->layers > 1 && trace->tokens >= 256) held = hold_out(*trace, options);
-    const std::string document = to_json(model).dump(0) + "\n";
+    const std::optional<HeldOut> held = checked(o, trace, options);
+    const nlohmann::ordered_json written = to_json(model);
+    // What could not be read back is not written.
+    if (!(parse_workload_model(nlohmann::json(written), o.out) == model))
+        throw InternalError("a fitted model that is another one when it is read back");
+    const std::string document = written.dump(0) + "\n";
     write_file(o.out, document);
     if (o.json) {
         nlohmann::ordered_json j = {{"schema", "moesim.workload-fit/1"},

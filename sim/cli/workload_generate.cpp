@@ -16,7 +16,7 @@
 #include "config/trace/alltoallv.hpp"
 #include "config/trace/write_trace.hpp"
 #include "study/routing_of.hpp"
-#include "workload/fit.hpp"
+#include "workload/generate.hpp"
 
 namespace moesim {
 namespace {
@@ -88,12 +88,13 @@ void add_workload_generate(CLI::App& group) {
         ->required();
     command->add_option("-o,--out", options->out, "the file to write")->required();
     command
-        ->add_option("--format", options->format,
-                     "npy: [tokens][layers][top_k]; megatron: Megatron-Core's JSON lines; alltoallv: the byte matrix "
-                     "of one layer's dispatch for nccl-tests")
+        ->add_option_function<std::string>(
+            "--format", [options](const std::string& name) { options->format = formats.at(name); },
+            "npy: [tokens][layers][top_k]; megatron: Megatron-Core's JSON lines; alltoallv: the byte matrix "
+            "of one layer's dispatch for nccl-tests")
         ->required()
-        ->transform(CLI::CheckedTransformer(formats));
-    command->add_option("--layer", options->layer, "of the dispatch, for alltoallv")->check(CLI::Range(0, 999));
+        ->check(CLI::IsMember(std::vector<std::string>{"npy", "megatron", "alltoallv"}));
+    command->add_option("--layer", options->layer, "of the dispatch, for alltoallv (0)")->check(CLI::Range(0, 999));
     command->add_option("--tokens", options->tokens, "of a workload model; else as many as it was fitted to")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30));
     command->add_option("--seed", options->seed, "in the place of the scenario's seed, or a model's 1")

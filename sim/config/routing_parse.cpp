@@ -13,7 +13,9 @@ namespace {
 
 constexpr double max_share = 0.999;  // what is left has to be something
 
-double share_of(const JsonValue& v) { return v.number(0, max_share); }
+constexpr double min_share = 1e-6;
+
+double share_of(const JsonValue& v) { return v.number(min_share, max_share); }
 
 std::vector<double> parse_weights_row(const JsonValue& row, const ModelSpec& model, std::int64_t silent) {
     const auto count = static_cast<std::size_t>(model.experts);
@@ -215,7 +217,8 @@ void parse_policy_options(const JsonObject& o, const ModelSpec& model, RoutingSp
         case Policy::hierarchical: r.groups = parse_groups(o["groups"], model, true); break;
         case Policy::null_experts: {
             const JsonObject n(o["null_experts"], {"count", "share"});
-            r.nulls = {n["count"].integer(1, 16384 - model.experts, "16,384 less experts"), share_of(n["share"])};
+            r.nulls = {n["count"].integer(1, 16384 - model.experts, "16,384 less experts"),
+                       n["share"].number(0, max_share)};
             break;
         }
         case Policy::dynamic_k: r.dynamic_k = parse_dynamic_k(o["dynamic_k"], model); break;
@@ -236,12 +239,14 @@ RoutingSpec parse_routing(const JsonValue& value, const ModelSpec& model, const 
     r.policy = static_cast<Policy>(o["policy"].choice(policy_names));
     check_keys(o, r.policy);
     r.popularity = parse_popularity(o["popularity"], model, parallelism);
-    if (o["gaussian_noise"].present()) r.gaussian_noise = o["gaussian_noise"].number(0, 1e3);
+    if (o["gaussian_noise"].present()) r.gaussian_noise = o["gaussian_noise"].number(0, 10);
     if (o["affinity"].present()) r.affinity = o["affinity"].number(0, 1);
     if (o["step"].present()) r.step = o["step"].integer(0, 1'000'000);
     if (o["model"].present()) r.model = parse_model(o["model"], model, resolve);
     const JsonValue capacity = o["capacity_factor"];
     if (capacity.present() && !capacity.json->is_null()) r.capacity_factor = capacity.number(1e-3, 1e6);
+    if (o["overflow"].present() && !r.capacity_factor)
+        o["overflow"].fail("nothing, since without a capacity_factor nothing overflows");
     if (o["overflow"].present()) r.overflow = static_cast<Overflow>(o["overflow"].choice(overflow_names));
     r.skipped = parse_skipped(o["skipped"], model);
     parse_policy_options(o, model, r);

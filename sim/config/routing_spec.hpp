@@ -124,8 +124,8 @@ inline constexpr std::array<std::string_view, 2> overflow_names = {"drop", "next
 // bias_balanced: as many batches of so many tokens were seen, and the bias moved by `rate` after each.
 struct BiasSpec {
     double rate = 0.001;
-    std::int64_t steps = 500;
-    std::int64_t tokens = 1024;
+    std::int64_t steps = 300;
+    std::int64_t tokens = 512;
     bool operator==(const BiasSpec&) const = default;
 };
 // group_limited: tiers = 1. Tiers hold groups, groups hold experts; runs of equal length.

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace moesim {
 namespace {
 
 constexpr double max_transfers = 5e7, max_choices = 1e12, max_pairs = 2e7, max_counts = 2e8;
+constexpr double max_scores = 5e8, max_logits = 2e10, max_draws = 1e8;
 constexpr double max_bytes = 1e18;  // leaves room for sums of several such counts below 2^63
 
 double real(std::int64_t v) { return static_cast<double>(v); }
@@ -17,7 +19,12 @@ double transfers(const Scenario& s) {
            real(s.schedule.micro_batches) * real(s.schedule.chunks);
 }
 
-double choices(const Scenario& s) { return real(s.batch.tokens()) * real(s.model.top_k) * real(s.model.moe_layers); }
+double choices(const Scenario& s) {
+    double a_token = real(s.model.top_k);
+    if (s.routing.policy == Policy::expert_choice)
+        a_token = std::min(a_token * s.routing.capacity_factor.value_or(1) + 1, real(s.model.experts));
+    return real(s.batch.tokens()) * a_token * real(s.model.moe_layers);
+}
 
 // Of one layer, a token's queries and the output of its heads, and its keys and values.
 double query_width(const ModelSpec& m) {
@@ -49,6 +56,30 @@ double traffic_bytes(const Scenario& s) {
     return row * (2 * group * choices(s) + sums);
 }
 
+// Scores of tokens by experts that are held at once, by policies that weigh the tokens of a micro-batch against each
+// other and by full rankings.
+double held_scores(const Scenario& s) {
+    const RoutingSpec& r = s.routing;
+    const bool compares = r.policy == Policy::expert_choice || r.policy == Policy::sinkhorn;
+    const bool ranks = r.capacity_factor && r.overflow == Overflow::next_choice;
+    if (!compares && !ranks) return 0;
+    double largest = 1;  // of a source, as a multiple of the mean
+    for (const double w : s.batch.source_weights) largest = std::max(largest, w);
+    const double tokens = real(s.batch.tokens()) / real(s.parallelism.data) / real(s.schedule.micro_batches) * largest;
+    return std::min(tokens, real(s.batch.tokens()) / real(s.schedule.micro_batches)) * real(s.model.experts);
+}
+
+// Logits that are looked at before the run starts.
+double feedback_logits(const Scenario& s) {
+    if (s.routing.policy != Policy::bias_balanced) return 0;
+    return real(s.routing.bias.steps) * real(s.routing.bias.tokens) * real(s.model.moe_layers) * real(s.model.experts);
+}
+
+double drift_draws(const Scenario& s) {
+    if (s.routing.popularity.drift <= 0) return 0;
+    return real(s.routing.step) * real(s.model.moe_layers) * real(s.model.experts);
+}
+
 }  // namespace
 
 std::optional<Excess> excess_of(const Scenario& s) {
@@ -58,13 +89,17 @@ std::optional<Excess> excess_of(const Scenario& s) {
         double amount, most;
     };
     const double ranks = real(s.parallelism.ranks());
-    const std::array<Limit, 7> limits{{
+    const std::array<Limit, 10> limits{{
         {"topology", "pairs of ranks", ranks * ranks, max_pairs},
         {"model", "counts of rows (ranks x experts x chunks)", ranks * real(s.model.experts) * real(s.schedule.chunks),
          max_counts},
         {"schedule", "transfers (2 x ranks x expert x moe_layers x micro_batches x chunks)", transfers(s),
          max_transfers},
         {"batch", "choices of an expert (tokens x top_k x moe_layers)", choices(s), max_choices},
+        {"routing", "scores held at once (tokens of a source's micro-batch x experts)", held_scores(s), max_scores},
+        {"routing", "logits before the run (bias steps x tokens x moe_layers x experts)", feedback_logits(s),
+         max_logits},
+        {"routing", "draws of the drift (step x moe_layers x experts)", drift_draws(s), max_draws},
         {"model", "bytes of weights", weight_bytes(s.model), max_bytes},
         {"batch", "bytes of cached keys and values", cache_bytes(s), max_bytes},
         {"batch", "bytes sent between ranks", traffic_bytes(s), max_bytes},

@@ -14,8 +14,8 @@ namespace moesim {
 //   first choice: first_weight[source][e] + first_given_previous[previous first][e]
 //   other choices: rest_weight[source][e] + rest_given_first[first][e]
 //                  + previous_weight * sum over all previous p of rest_given_previous[p][e]
-// plus Gumbel noise; the largest are taken, none twice. Ratios are logarithms, on a grid of `levels` values from
-// `low` to `high`; weights on a grid of steps of 1/200 from -16 to 4.47.
+// plus Gumbel noise; the largest are taken, none twice. Ratios are logarithms, on a grid of 64 values from
+// -3.5 to 5; weights on a grid of steps of 1/200 from -16 to 4.47.
 struct WorkloadModel {
     struct Layer {
         Matrix<float> first_given_previous;  // [expert][expert]; empty in the first layer

@@ -4,12 +4,14 @@
 #include <cmath>
 
 #include "planner/affinity_placement.hpp"
+#include "workload/generate.hpp"
 #include "workload/statistics.hpp"
 
 namespace moesim {
 namespace {
 
 constexpr std::size_t positions = 8;
+constexpr std::uint64_t generated_runs = 4;  // so that the model is judged, not one draw of it
 
 Placement contiguous(const RoutingTrace& trace) {
     Matrix<std::uint32_t> place(trace.layers, trace.experts);
@@ -30,19 +32,21 @@ std::uint64_t positions_of(const RoutingTrace& trace, const Placement& placement
 
 double error(double made, double real) { return real == 0 ? (made == 0 ? 0 : 1) : std::abs(made / real - 1); }
 
-void add_half(LayerPairs& sum, const LayerPairs& one) {
-    sum.made.resize(one.made.size());
-    sum.real.resize(one.real.size());
-    for (std::size_t l = 0; l < one.made.size(); ++l) sum.made[l] += one.made[l] / 2, sum.real[l] += one.real[l] / 2;
-}
-
-void add_half(Fidelity& sum, const Fidelity& one) {
-    add_half(sum.load_cv, one.load_cv);
-    add_half(sum.information, one.information);
-    sum.adjacent_contiguous += one.adjacent_contiguous / 2;
-    sum.adjacent_optimised += one.adjacent_optimised / 2;
-    sum.dispatch_contiguous += one.dispatch_contiguous / 2;
-    sum.dispatch_optimised += one.dispatch_optimised / 2;
+// Of several runs against the same recording.
+Fidelity mean_of(const std::vector<Fidelity>& runs) {
+    const double part = 1 / static_cast<double>(runs.size());
+    Fidelity mean = runs[0];
+    for (LayerPairs Fidelity::*pairs : {&Fidelity::load_cv, &Fidelity::information})
+        for (std::size_t l = 0; l < (mean.*pairs).made.size(); ++l) {
+            (mean.*pairs).made[l] = 0;
+            for (const Fidelity& f : runs) (mean.*pairs).made[l] += part * (f.*pairs).made[l];
+        }
+    for (double Fidelity::*distance : {&Fidelity::adjacent_contiguous, &Fidelity::adjacent_optimised,
+                                       &Fidelity::dispatch_contiguous, &Fidelity::dispatch_optimised}) {
+        mean.*distance = 0;
+        for (const Fidelity& f : runs) mean.*distance += part * f.*distance;
+    }
+    return mean;
 }
 
 }  // namespace
@@ -142,6 +146,17 @@ Fidelity compare(const RoutingTrace& made, const RoutingTrace& real, const Place
     return f;
 }
 
+void Errors::add(const Fidelity& f, double weight) {
+    load_cv_worst += weight * f.load_cv.worst_error();
+    load_cv_mean += weight * f.load_cv.mean_error();
+    information_worst += weight * f.information.worst_error();
+    information_mean += weight * f.information.mean_error();
+    adjacent_contiguous += weight * f.adjacent_contiguous;
+    adjacent_optimised += weight * f.adjacent_optimised;
+    dispatch_contiguous += weight * f.dispatch_contiguous;
+    dispatch_optimised += weight * f.dispatch_optimised;
+}
+
 HeldOut hold_out(const RoutingTrace& trace, FitOptions options) {
     HeldOut result;
     options.progress = nullptr;
@@ -152,13 +167,17 @@ HeldOut hold_out(const RoutingTrace& trace, FitOptions options) {
         const RoutingTrace learned = every_second(trace, odd), held = every_second(trace, !odd);
         const Placement optimised = affinity_placement(learned, positions);
         const auto made_by = [&](const FitOptions& o) {
-            // Tokens of another seed than those that calibrated the weights.
-            return compare(generate(fit_workload(learned, o), held.tokens, o.seed + 1), held, optimised);
+            const WorkloadModel model = fit_workload(learned, o);
+            std::vector<Fidelity> runs;
+            // Tokens of other seeds than those that calibrated the weights.
+            for (std::uint64_t run = 1; run <= generated_runs; ++run)
+                runs.push_back(compare(generate(model, held.tokens, o.seed + run), held, optimised));
+            return mean_of(runs);
         };
         result.tokens = held.tokens;
-        add_half(result.recorded, compare(learned, held, optimised));
-        add_half(result.fitted, made_by(options));
-        add_half(result.popularity, made_by(plain));
+        result.recorded.add(compare(learned, held, optimised), 0.5);
+        result.fitted.add(made_by(options), 0.5);
+        result.popularity.add(made_by(plain), 0.5);
     }
     return result;
 }

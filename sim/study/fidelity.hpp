@@ -38,14 +38,23 @@ struct Fidelity {
 // Positions: 8, contiguous placement and `optimised`. Both need the same layers, experts and top_k.
 Fidelity compare(const RoutingTrace& made, const RoutingTrace& real, const Placement& optimised);
 
-// Two-fold cross-validation: a model is fitted to the even tokens and what it makes is held against the odd ones, and
-// the other way round. Figures are means over both, so that what one half has by chance does not count: the load CVs
-// of two halves of 4,000 recorded tokens differ by 3 to 7% in the worst layer. Besides: the other half itself, and a
-// model of popularity alone. The optimised placement is affinity_placement of the half that was learned from.
+// Errors as fractions; the mean of several comparisons.
+struct Errors {
+    double load_cv_worst = 0, load_cv_mean = 0;          // over layers
+    double information_worst = 0, information_mean = 0;  // over pairs of layers
+    double adjacent_contiguous = 0, adjacent_optimised = 0, dispatch_contiguous = 0, dispatch_optimised = 0;
+    void add(const Fidelity& f, double weight);
+};
+
+// A model is fitted to the even tokens and what it makes is held against the odd ones, and the other way round; load CV
+// and information of four runs of the model are averaged first, and errors are means over these two folds. Besides: the
+// half that was learned from in the place of what the model makes, which shows how much two halves differ by chance,
+// and a model of popularity alone. The optimised placement is affinity_placement of the half that was learned from.
 struct HeldOut {
     std::size_t tokens = 0;  // held out in each fold
-    Fidelity recorded, fitted, popularity;
+    Errors recorded, fitted, popularity;
 };
+// Throws InputError where a half has no token with an expert in some layer.
 HeldOut hold_out(const RoutingTrace& trace, FitOptions options);
 
 }  // namespace moesim

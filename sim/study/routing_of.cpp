@@ -64,6 +64,11 @@ RoutingTrace record(const Scenario& s, const std::string& origin, const LayerPro
                 const auto first = size(routes.tokens(m, d).begin);
                 for (std::size_t t = 0; t < sent.tokens(); ++t) {
                     const std::size_t row = ((first + t) * trace.layers + l) * trace.top_k;
+                    if (sent.width <= trace.top_k) {  // a dropped choice leaves its place empty
+                        std::copy_n(sent.token(t).begin(), sent.width,
+                                    trace.choices.begin() + static_cast<std::ptrdiff_t>(row));
+                        continue;
+                    }
                     std::size_t place = 0;
                     for (const ExpertIndex e : sent.token(t)) {
                         if (e == no_expert) continue;

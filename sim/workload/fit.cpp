@@ -9,7 +9,6 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
-#include "base/split.hpp"
 #include "workload/gumbel.hpp"
 #include "workload/model_gate.hpp"
 #include "workload/purpose.hpp"
@@ -204,6 +203,25 @@ class DrawnTokens {
     Matrix<float> logits_;                // [token][expert] without the source's weight
 };
 
+// What is fitted has to fit a document, and this machine.
+void require_sizes(const std::string& origin, std::size_t layers, std::size_t experts, std::size_t top_k) {
+    constexpr std::size_t most_top_k = 64, most_layers = 1000;
+    constexpr double most_bytes = 8e9;
+    if (top_k < 1 || top_k > std::min(most_top_k, experts) || layers > most_layers)
+        throw InputError(
+            fmt::format("{}: found {} layers, top-{} of {} experts, expected at most {} layers and top_k from 1 "
+                        "to {}",
+                        origin, layers, top_k, experts, most_layers, std::min(most_top_k, experts)));
+    const double e = static_cast<double>(experts);
+    const double bytes =
+        12 * e * e * static_cast<double>(layers) + 24 * e * e + 4 * e * static_cast<double>(most_drawn);
+    if (bytes > most_bytes)
+        throw InputError(
+            fmt::format("{}: found {} layers of {} experts, {:.3g} bytes of ratios between them, expected at most "
+                        "{:.3g} bytes",
+                        origin, layers, experts, bytes, most_bytes));
+}
+
 WorkloadModel empty_model(const FitOptions& options, std::size_t experts, std::size_t top_k, std::size_t tokens) {
     WorkloadModel m;
     m.name = options.name;
@@ -266,6 +284,7 @@ double fit_previous_weight(const RoutingTrace& trace) {
 }  // namespace
 
 WorkloadModel fit_workload(const RoutingTrace& trace, const FitOptions& options) {
+    require_sizes(trace.origin, trace.layers, trace.experts, trace.top_k);
     WorkloadModel model = empty_model(options, trace.experts, trace.top_k, trace.tokens);
     // A source that has only a few tokens tells nothing of its own.
     model.sources = std::clamp<std::size_t>(trace.tokens / 64, 1, options.sources);
@@ -288,13 +307,19 @@ WorkloadModel fit_workload(const RoutingTrace& trace, const FitOptions& options)
 }
 
 WorkloadModel fit_popularity(const LoadTable& loads, std::size_t top_k, const FitOptions& options) {
+    require_sizes(loads.origin, loads.load.rows(), loads.load.cols(), top_k);
     WorkloadModel model = empty_model(options, loads.load.cols(), top_k, 1);
     model.sources = 1;
     DrawnTokens drawn(model, least_drawn, options.seed);
     for (std::size_t l = 0; l < loads.load.rows(); ++l) {
         const auto row = loads.load.row(l);
         const double sum = std::accumulate(row.begin(), row.end(), 0.0);
-        model.tokens = std::max(model.tokens, static_cast<std::int64_t>(sum / static_cast<double>(top_k)));
+        if (!(sum > 0))
+            throw InputError(
+                fmt::format("{}: found no load in layer {}, expected some to learn from", loads.origin, l));
+        constexpr double most_tokens = 1e12;
+        model.tokens =
+            std::max(model.tokens, static_cast<std::int64_t>(std::min(sum / static_cast<double>(top_k), most_tokens)));
         Matrix<double> target(1, model.experts);
         for (std::size_t e = 0; e < row.size(); ++e)
             target(0, e) = (row[e] + 1e-6 * sum) / (sum * (1 + 1e-6 * static_cast<double>(row.size())));
@@ -304,39 +329,6 @@ WorkloadModel fit_popularity(const LoadTable& loads, std::size_t top_k, const Fi
         drawn.add_layer(target, target);
     }
     return model;
-}
-
-RoutingTrace generate(const WorkloadModel& model, std::size_t tokens, std::uint64_t seed) {
-    RoutingTrace trace;
-    trace.origin = model.name;
-    trace.tokens = tokens;
-    trace.layers = model.layers.size();
-    trace.top_k = model.top_k;
-    trace.experts = model.experts;
-    trace.choices.assign(tokens * trace.layers * trace.top_k, no_expert);
-    const ModelGate gate(std::make_shared<const WorkloadModel>(model), seed);
-    for (std::size_t s = 0; s < model.sources; ++s) {
-        TokenBatch batch;
-        batch.source = s;
-        batch.tokens = part_of({0, static_cast<std::int64_t>(tokens)}, static_cast<std::int64_t>(model.sources),
-                               static_cast<std::int64_t>(s));
-        if (batch.tokens.size() == 0) continue;
-        trace.source_begin.push_back(static_cast<std::size_t>(batch.tokens.begin));
-        Routing now, before;
-        for (std::size_t l = 0; l < trace.layers; ++l) {
-            batch.layer = LayerId(l);
-            batch.previous = l > 0 ? &before : nullptr;
-            gate.draw(batch, trace.top_k, now);
-            for (std::size_t t = 0; t < now.tokens(); ++t)
-                std::copy_n(
-                    now.token(t).begin(), trace.top_k,
-                    trace.choices.begin() +
-                        static_cast<std::ptrdiff_t>(
-                            ((static_cast<std::size_t>(batch.tokens.begin) + t) * trace.layers + l) * trace.top_k));
-            std::swap(now, before);
-        }
-    }
-    return trace;
 }
 
 }  // namespace moesim

@@ -1,5 +1,5 @@
 #pragma once
-// Learning a workload model from a recorded routing, and making traffic from it.
+// Learning a workload model from a recorded routing.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,13 +21,10 @@ struct FitOptions {
 // smoothing: 2 for first choices, 10 for others). Weights are then calibrated: tokens are drawn from the model, layer
 // after layer, and the weights moved until each source's drawn popularity is the recorded one, itself shrunk towards
 // the common one by 30 pseudo-tokens, and that towards even by the part of its variance that sampling explains.
-// Throws InputError where the trace has no token with an expert in some layer.
+// Throws InputError where the trace has no token with an expert in some layer, or is of sizes that no document holds.
 WorkloadModel fit_workload(const RoutingTrace& trace, const FitOptions& options);
 
 // From loads alone: one source, no transitions; a token's k experts are drawn without replacement.
 WorkloadModel fit_popularity(const LoadTable& loads, std::size_t top_k, const FitOptions& options);
-
-// Tokens that the model makes, shared out among its sources in equal runs.
-RoutingTrace generate(const WorkloadModel& model, std::size_t tokens, std::uint64_t seed);
 
 }  // namespace moesim

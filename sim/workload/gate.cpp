@@ -28,7 +28,10 @@ std::shared_ptr<const Gate> make_gate(const Scenario& s) {
 
 void softmax_of_chosen(std::span<const float> logits, std::span<const ExpertIndex> chosen, std::span<float> weights) {
     if (chosen.empty() || chosen[0] == no_expert) return;
-    const float top = logits[chosen[0]];
+    // The first need not be the largest: a bias may have chosen it.
+    float top = logits[chosen[0]];
+    for (const ExpertIndex e : chosen)
+        if (e != no_expert) top = std::max(top, logits[e]);
     float sum = 0;
     for (std::size_t i = 0; i < chosen.size(); ++i) {
         weights[i] = chosen[i] == no_expert ? 0.0F : float_exp(logits[chosen[i]] - top);

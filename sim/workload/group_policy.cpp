@@ -12,8 +12,8 @@ namespace {
 
 constexpr float never = -std::numeric_limits<float>::infinity();
 
-// Of each group; in proportion to probabilities where two are added up, else the best logit itself, since only the
-// order matters. Minus infinity where nothing is left.
+// Of each group: its best logit, or the logarithm of its two best probabilities' sum, but for a constant. Minus
+// infinity where nothing is left.
 std::vector<float> group_scores(std::span<const float> logits, std::size_t groups, GroupScore kind) {
     const std::size_t length = logits.size() / groups;
     std::vector<float> best(groups), second(groups);
@@ -27,10 +27,9 @@ std::vector<float> group_scores(std::span<const float> logits, std::size_t group
         second[g] = next;
     }
     if (kind == GroupScore::max) return best;
-    const float top = largest(best);
-    for (float& l : second) l = float_exp(l - top);
-    for (std::size_t g = 0; g < groups; ++g) second[g] += float_exp(best[g] - top);
-    for (std::size_t g = 0; g < groups; ++g) best[g] = best[g] == never ? never : second[g];
+    // The logarithm of the sum, so that a group far below the best one keeps its place.
+    for (std::size_t g = 0; g < groups; ++g)
+        if (best[g] != never) best[g] += float_log(1.0F + float_exp(second[g] - best[g]));
     return best;
 }
 

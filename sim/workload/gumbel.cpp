@@ -12,7 +12,7 @@ constexpr std::size_t chunk = 256;
 
 // One loop a step, over arrays that cannot overlap, so that all but the first are vector code.
 void add_gumbel(RandomStream& stream, std::span<float> logits) {
-    std::array<float, chunk> noise;
+    std::array<float, chunk> noise;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled before it is read
     while (!logits.empty()) {
         const std::size_t count = std::min(logits.size(), chunk);
         for (std::size_t i = 0; i < count; i += 2) {

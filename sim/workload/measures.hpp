@@ -28,8 +28,9 @@ double mutual_information(const Matrix<std::int64_t>& joint);
 // large where most cells are impossible or expected to hold less than one count.
 double miller_madow_bias(const Matrix<std::int64_t>& joint);
 
-// What the estimate shows where nothing is to be seen: miller_madow_bias where there are at least 20 counts a cell, else
-// the mutual information of as many pairs that are drawn independently from the two margins (always the same draw).
+// What the estimate shows where nothing is to be seen: miller_madow_bias where there are at least 20 counts a cell,
+// else the mutual information of as many pairs that are drawn independently from the two margins (always the same
+// draw).
 double information_of_chance(const Matrix<std::int64_t>& joint);
 
 }  // namespace moesim

@@ -3,15 +3,24 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/float_math.hpp"
 #include "base/random.hpp"
 #include "workload/gumbel.hpp"
 #include "workload/purpose.hpp"
+#include "workload/softmax.hpp"
 
 namespace moesim {
 namespace {
 
 void add(std::span<float> to, std::span<const float> what, float times = 1) {
     for (std::size_t e = 0; e < to.size(); ++e) to[e] += times * what[e];
+}
+
+// Logits -> logarithms of probabilities, as the logits of a popularity are.
+void normalise(std::span<float> logits, std::vector<float>& scratch) {
+    scratch.assign(logits.begin(), logits.end());
+    const float top = largest(logits), shift = top + float_log(static_cast<float>(exp_below_largest(scratch)));
+    for (float& l : logits) l -= shift;
 }
 
 }  // namespace
@@ -37,6 +46,7 @@ void rest_logits(const WorkloadModel& model, const WorkloadModel::Layer& layer, 
 void ModelGate::logits(const TokenBatch& batch, Range part, std::span<float> out) const {
     const WorkloadModel::Layer& layer = model_->layers[batch.layer.value()];
     const std::uint64_t key = stream_key(seed_, purpose::routing, batch.layer.value());
+    std::vector<float> scratch;
     std::size_t at = 0;
     for (std::int64_t t = part.begin; t < part.end; ++t, at += experts()) {
         RandomStream stream(key, static_cast<std::uint64_t>(batch.tokens.begin + t));
@@ -44,10 +54,12 @@ void ModelGate::logits(const TokenBatch& batch, Range part, std::span<float> out
         const auto previous = batch.previous == nullptr ? std::span<const ExpertIndex>()
                                                         : batch.previous->token(static_cast<std::size_t>(t));
         first_logits(*model_, layer, batch.source, previous, row);
+        normalise(row, scratch);
         add_gumbel(stream, row);
         if (model_->top_k == 1) continue;
         const auto first = static_cast<ExpertIndex>(std::max_element(row.begin(), row.end()) - row.begin());
         rest_logits(*model_, layer, batch.source, first, previous, row);
+        normalise(row, scratch);
         add_gumbel(stream, row);
         // The first choice stays first: it leads the others by a margin that is as random as that between them.
         row[first] = -std::numeric_limits<float>::infinity();

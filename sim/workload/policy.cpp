@@ -27,7 +27,9 @@ std::unique_ptr<RoutingPolicy> make_unskipped(const Scenario& s, std::shared_ptr
         case Policy::expert_choice:
             return std::make_unique<ExpertChoicePolicy>(gate(), k, r.capacity_factor.value_or(1));
         case Policy::sinkhorn: return std::make_unique<SinkhornPolicy>(gate(), k);
-        case Policy::bias_balanced: return std::make_unique<BiasBalancedPolicy>(gate(), k, layers, r.bias);
+        case Policy::bias_balanced:
+            return std::make_unique<BiasBalancedPolicy>(gate(), k, layers, static_cast<std::size_t>(s.parallelism.data),
+                                                        r.bias);
         case Policy::group_limited:
         case Policy::hierarchical: return std::make_unique<GroupPolicy>(gate(), k, r.groups);
         case Policy::null_experts: return std::make_unique<NullExpertPolicy>(gate(), k, r.nulls, s.seed);

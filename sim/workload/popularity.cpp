@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/error.hpp"
 #include "base/random.hpp"
 #include "base/split.hpp"
 #include "workload/purpose.hpp"
@@ -19,29 +20,33 @@ std::vector<std::size_t> random_order(std::size_t n, RandomStream stream) {
     return order;
 }
 
-// Gamma-distributed with scale 1 (Marsaglia and Tsang, ACM TOMS 2000; shapes below 1 by their power trick).
-double gamma(double shape, RandomStream& stream) {
+// Drawn weights are kept as logarithms until the largest is known: with small shapes or steep laws all of them may be
+// too small for a number.
+
+// Logarithm of a gamma-distributed number of scale 1 (Marsaglia and Tsang, ACM TOMS 2000; shapes below 1 by their power
+// trick).
+double log_gamma(double shape, RandomStream& stream) {
     if (shape < 1) {
         const double u = 1 - stream.uniform();
-        return gamma(shape + 1, stream) * std::pow(u, 1 / shape);
+        return log_gamma(shape + 1, stream) + std::log(u) / shape;
     }
     const double d = shape - 1.0 / 3, c = 1 / std::sqrt(9 * d);
     for (;;) {
         const double x = stream.normal(), cube = 1 + c * x;
         if (cube <= 0) continue;
         const double v = cube * cube * cube, u = 1 - stream.uniform();
-        if (std::log(u) < 0.5 * x * x + d - d * v + d * std::log(v)) return d * v;
+        if (std::log(u) < 0.5 * x * x + d - d * v + d * std::log(v)) return std::log(d * v);
     }
 }
 
 // By inversion of the distribution function: x = ((b^(1-a) - l^(1-a)) u + l^(1-a))^(1/(1-a)).
-double bounded_power_law(const PowerLawSpec& p, double u) {
+double log_bounded_power_law(const PowerLawSpec& p, double u) {
     const double e = 1 - p.exponent;
-    if (std::abs(e) < 1e-9) return p.low * std::pow(p.high / p.low, u);
+    if (std::abs(e) < 1e-9 && p.low > 0) return std::log(p.low) + u * std::log(p.high / p.low);
     // Relative to the bound that dominates, so that nothing overflows.
     const double unit = e > 0 ? p.high : p.low;
     const double low = std::pow(p.low / unit, e), high = std::pow(p.high / unit, e);
-    return unit * std::pow((high - low) * u + low, 1 / e);
+    return std::log(unit) + std::log(std::max((high - low) * u + low, 1e-300)) / e;
 }
 
 struct BaseWeights {
@@ -54,6 +59,8 @@ struct BaseWeights {
         RandomStream random = stream();
         std::vector<double> weights(experts);
         for (double& w : weights) w = draw(random);
+        const double most = *std::max_element(weights.begin(), weights.end());
+        for (double& w : weights) w = std::exp(w - most);
         return weights;
     }
 
@@ -65,19 +72,20 @@ struct BaseWeights {
         return weights;
     }
     std::vector<double> operator()(const DirichletSpec& d) const {
-        return each([&](RandomStream& r) { return gamma(d.concentration, r); });
+        return each([&](RandomStream& r) { return log_gamma(d.concentration, r); });
     }
     std::vector<double> operator()(const PowerLawSpec& p) const {
-        return each([&](RandomStream& r) { return bounded_power_law(p, r.uniform()); });
+        return each([&](RandomStream& r) { return log_bounded_power_law(p, r.uniform()); });
     }
     std::vector<double> operator()(const LogNormalSpec& l) const {
-        return each([&](RandomStream& r) { return std::exp(l.sigma * r.normal()); });
+        return each([&](RandomStream& r) { return l.sigma * r.normal(); });
     }
     std::vector<double> operator()(const WeightsSpec& w) const { return w.weights[w.weights.size() == 1 ? 0 : layer]; }
 };
 
 void normalise(std::span<double> p) {
     const double sum = std::accumulate(p.begin(), p.end(), 0.0);
+    if (!(sum > 0) || !std::isfinite(sum)) throw InternalError("popularities that do not sum to a number above 0");
     for (double& x : p) x /= sum;
 }
 

@@ -1,8 +1,25 @@
 #include "workload/route_stream.hpp"
 
+#include <algorithm>
+
 #include "workload/source_tokens.hpp"
 
 namespace moesim {
+
+namespace {
+
+// The next layer looks at what was chosen, not at the rest of a ranking.
+void keep_choices(const Routing& ranked, std::size_t top_k, Routing& chosen) {
+    if (ranked.width <= top_k) {
+        chosen = ranked;
+        return;
+    }
+    chosen.clear(ranked.tokens(), top_k);
+    for (std::size_t t = 0; t < ranked.tokens(); ++t)
+        std::copy_n(ranked.token(t).begin(), top_k, chosen.experts.begin() + static_cast<std::ptrdiff_t>(t * top_k));
+}
+
+}  // namespace
 
 RouteStream::RouteStream(const Scenario& s, std::shared_ptr<const RoutingPolicy> policy)
     : spec_(s.routing), model_(s.model), micro_batches_(s.schedule.micro_batches), policy_(std::move(policy)),
@@ -25,7 +42,7 @@ Limited RouteStream::next(LayerId layer, std::size_t micro_batch, std::size_t so
     const auto experts = static_cast<std::size_t>(model_.experts), top_k = static_cast<std::size_t>(model_.top_k);
     if (limits && spec_.overflow == Overflow::next_choice) batch.spare = experts - top_k;
     policy_->route(batch, sent);
-    chosen = sent;
+    keep_choices(sent, batch.spare > 0 ? top_k : sent.width, chosen);
     // Each source rank keeps to its own share of an expert's capacity, so that no rank has to ask another.
     const std::int64_t capacity =
         limits ? expert_capacity(*spec_.capacity_factor, batch.tokens.size(), model_.top_k, model_.experts)

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/float_math.hpp"
 #include "workload/softmax.hpp"
 #include "workload/topk.hpp"
 
@@ -53,13 +54,14 @@ void SinkhornPolicy::route(const TokenBatch& batch, Routing& out) const {
     for_each_token(*gate_, batch, [&](std::size_t t, std::span<const float> logits) {
         std::copy(logits.begin(), logits.end(), scores.row(t).begin());
     });
-    const Matrix<float> logits = batch.want_gates ? scores : Matrix<float>();
+    const Matrix<float> logits = scores;
     balance(scores, tolerance, most_rounds);
     if (batch.want_gates) out.gates.resize(out.experts.size());
     for (std::size_t t = 0; t < tokens; ++t) {
         const auto row = scores.row(t);
-        for (float& x : row)
-            if (x <= 0) x = -std::numeric_limits<float>::infinity();  // cannot be chosen, or lost every comparison
+        // What became too small for a number still ranks by its logit, below all others; silent experts have none.
+        const auto logit = logits.row(t);
+        for (std::size_t e = 0; e < row.size(); ++e) row[e] = row[e] > 0 ? float_log(row[e]) : logit[e] - 1e6F;
         const auto chosen = std::span(out.experts).subspan(t * top_k_, top_k_);
         select_topk(row, chosen);
         if (batch.want_gates)

@@ -13,7 +13,7 @@ constexpr std::size_t lanes = 8;
 }  // namespace
 
 float largest(std::span<const float> values) {
-    std::array<float, lanes> most;
+    std::array<float, lanes> most{};
     most.fill(-std::numeric_limits<float>::infinity());
     std::size_t i = 0;
     for (; i + lanes <= values.size(); i += lanes)

@@ -42,10 +42,10 @@ struct LayerStatistics {
 
 // Of the step from the layer before into this one.
 struct TransitionStatistics {
-    std::int64_t tokens = 0;                  // that have a first choice in both layers
-    double previous_entropy_nats = 0;         // of the first choice in the layer before
-    double entropy_nats = 0;                  // of the first choice in this layer
-    double mutual_information_nats = 0;       // of the two: the plug-in estimate, too large by about
+    std::int64_t tokens = 0;                       // that have a first choice in both layers
+    double previous_entropy_nats = 0;              // of the first choice in the layer before
+    double entropy_nats = 0;                       // of the first choice in this layer
+    double mutual_information_nats = 0;            // of the two: the plug-in estimate, too large by about
     double mutual_information_of_chance_nats = 0;  // this (see information_of_chance)
 };
 

@@ -37,7 +37,7 @@ class Insertion {
 
 // At most the k-th largest of the logits: the k-th largest of the largest ones of `small` interleaved parts.
 float lower_bound_of_kth(std::span<const float> logits, std::size_t k) {
-    std::array<float, small> part, best;
+    std::array<float, small> part{}, best{};
     std::copy_n(logits.begin(), small, part.begin());
     for (std::size_t row = small; row + small <= logits.size(); row += small)
         for (std::size_t i = 0; i < small; ++i) part[i] = part[i] < logits[row + i] ? logits[row + i] : part[i];
@@ -56,7 +56,8 @@ constexpr std::size_t most_experts = 1024;
 // Few logits reach the bound, so that the unpredictable branches of insertion are few.
 void insert_candidates(std::span<const float> logits, std::span<ExpertIndex> chosen) {
     const float bound = lower_bound_of_kth(logits, chosen.size());
-    std::array<ExpertIndex, most_experts> candidates;
+    std::array<ExpertIndex, most_experts>
+        candidates;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled before it is read
     std::size_t count = 0;
     for (std::size_t e = 0; e < logits.size(); ++e) {
         candidates[count] = static_cast<ExpertIndex>(e);
@@ -71,7 +72,7 @@ void insert_candidates(std::span<const float> logits, std::span<ExpertIndex> cho
 // largest of the largest ones of interleaved parts is at most the second largest of all.
 void insert_two(std::span<const float> logits, std::span<ExpertIndex> chosen) {
     constexpr std::size_t parts = 8;
-    std::array<float, parts> most;
+    std::array<float, parts> most{};
     most.fill(never);
     for (std::size_t row = 0; row + parts <= logits.size(); row += parts)
         for (std::size_t i = 0; i < parts; ++i) most[i] = most[i] < logits[row + i] ? logits[row + i] : most[i];

@@ -46,7 +46,8 @@ json load(const fs::path& path) {
 std::vector<fs::path> scenarios() {
     std::vector<fs::path> all;
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(MOESIM_SOURCE_DIR) / "scenarios"))
-        if (entry.path().extension() == ".json" && entry.path().parent_path().filename() != "learned") all.push_back(entry.path());
+        if (entry.path().extension() == ".json" && entry.path().parent_path().filename() != "learned")
+            all.push_back(entry.path());
     std::sort(all.begin(), all.end());
     return all;
 }

@@ -114,7 +114,7 @@ RoutingSpec random_routing(RandomStream& random, const Scenario& s) {
         if (random.below(4) == 0) r.step = random.below(20);
     }
     if (random.below(3) == 0) r.capacity_factor = 0.5 + random.uniform();
-    if (ranks_experts(r.policy) && random.below(3) == 0) r.overflow = Overflow::next_choice;
+    if (r.capacity_factor && ranks_experts(r.policy) && random.below(3) == 0) r.overflow = Overflow::next_choice;
     if (random.below(6) == 0) r.skipped = {random.uniform()};
     if (r.policy == Policy::bias_balanced) r.bias = {0.01, random.below(20), 1 + random.below(64)};
     if (r.policy == Policy::group_limited || r.policy == Policy::hierarchical)

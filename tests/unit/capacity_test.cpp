@@ -1,9 +1,12 @@
 #include <cmath>
+#include <set>
 
 #include "support/catch.hpp"
+#include "support/random_scenario.hpp"
 #include "support/routing.hpp"
 #include "workload/capacity.hpp"
 #include "workload/load.hpp"
+#include "workload/route_stream.hpp"
 
 using namespace moesim;
 using namespace moesim::test;
@@ -52,4 +55,68 @@ TEST_CASE("load balance of a hand-made load") {
     CHECK(load_balance(load).cv == Approx(std::sqrt(0.5) / 2));
     CHECK(load_balance(load).max_over_mean == Approx(1.5));
     CHECK(load_balance(std::vector<std::int64_t>(4)).cv == 0);
+}
+
+namespace {
+
+// All layers of a scenario's micro-batches through a stream: the routings after drops, [layer].
+std::vector<Routing> streamed(const Scenario& s, std::vector<Limited>* limited = nullptr) {
+    RouteStream routes(s, make_policy(s));
+    std::vector<Routing> all(static_cast<std::size_t>(s.model.moe_layers));
+    for (std::size_t l = 0; l < all.size(); ++l) {
+        const Limited one = routes.next(LayerId(l), 0, 0, all[l]);
+        if (limited != nullptr) limited->push_back(one);
+    }
+    return all;
+}
+
+Scenario recurrent_stream() {
+    Scenario s = routing_scenario(32, 2, 3);
+    s.batch.sequences = 1;
+    s.batch.tokens_per_sequence = 2000;
+    s.routing.policy = Policy::recurrent;
+    s.routing.recurrence = 3;
+    return s;
+}
+
+}  // namespace
+
+TEST_CASE("where nothing overflows, a next choice changes nothing, in later layers neither", "[capacity]") {
+    Scenario s = recurrent_stream();
+    s.routing.capacity_factor = 1e6;
+    const auto dropped = streamed(s);
+    s.routing.overflow = Overflow::next_choice;
+    const auto rerouted = streamed(s);
+    for (std::size_t l = 0; l < 3; ++l) CHECK(dropped[l].experts == rerouted[l].experts);
+}
+
+TEST_CASE("no expert takes more than its capacity, and choices are kept, rerouted or dropped", "[capacity]") {
+    for (std::uint64_t number = 0; number < 200; ++number) {
+        Scenario s = random_scenario(number);
+        if (s.routing.policy == Policy::expert_choice) continue;
+        s.parallelism.data = 1;
+        s.batch.source_weights.clear();
+        s.schedule.micro_batches = 1;
+        s.routing.capacity_factor = 0.3 + 0.1 * static_cast<double>(number % 12);
+        INFO("scenario " << number << ", policy " << policy_names[static_cast<std::size_t>(s.routing.policy)]);
+        std::vector<Limited> limited;
+        const auto layers = streamed(s, &limited);
+        const std::int64_t capacity =
+            expert_capacity(*s.routing.capacity_factor, s.batch.tokens(), s.model.top_k, s.model.experts);
+        for (std::size_t l = 0; l < layers.size(); ++l) {
+            std::int64_t kept = 0;
+            for (const std::int64_t n : load_of(layers[l], static_cast<std::size_t>(s.model.experts))) {
+                REQUIRE(n <= capacity);
+                kept += n;
+            }
+            REQUIRE(kept == limited[l].chosen - limited[l].dropped);
+            REQUIRE(limited[l].rerouted <= kept);
+            if (s.routing.overflow == Overflow::drop) REQUIRE(limited[l].rerouted == 0);
+            for (std::size_t t = 0; t < layers[l].tokens(); ++t) {
+                std::multiset<ExpertIndex> row(layers[l].token(t).begin(), layers[l].token(t).end());
+                row.erase(no_expert);
+                REQUIRE(std::set<ExpertIndex>(row.begin(), row.end()).size() == row.size());
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 // A fitted workload model against tokens that it was not fitted to.
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <variant>
 
@@ -29,27 +30,29 @@ void check_bars(const std::string& name) {
     const auto trace = recorded(name);
     if (!trace) return;
     const HeldOut h = hold_out(*trace, {});
-    const auto show = [&](const char* what, const Fidelity& f) {
+    const auto show = [&](const char* what, const Errors& e) {
         fmt::print(
             "{:<26} {:<16} CV worst {:.3f} mean {:.3f}, MI worst {:.3f} mean {:.3f}, adjacent {:.3f} {:.3f}, "
             "dispatch {:.3f} {:.3f}\n",
-            fs::path(name).filename().string(), what, f.load_cv.worst_error(), f.load_cv.mean_error(),
-            f.information.worst_error(), f.information.mean_error(), f.adjacent_contiguous, f.adjacent_optimised,
-            f.dispatch_contiguous, f.dispatch_optimised);
+            fs::path(name).filename().string(), what, e.load_cv_worst, e.load_cv_mean, e.information_worst,
+            e.information_mean, e.adjacent_contiguous, e.adjacent_optimised, e.dispatch_contiguous,
+            e.dispatch_optimised);
     };
+    show("the other half", h.recorded);
     show("fitted", h.fitted);
     show("popularity only", h.popularity);
-    fmt::print("{:<26} {:<16} adjacent {:.3f} {:.3f}, dispatch {:.3f} {:.3f}\n", fs::path(name).filename().string(),
-               "the other half", h.recorded.adjacent_contiguous, h.recorded.adjacent_optimised,
-               h.recorded.dispatch_contiguous, h.recorded.dispatch_optimised);
-    CHECK(h.fitted.load_cv.worst_error() < 0.05);
-    CHECK(h.fitted.information.worst_error() < 0.10);
+    std::fflush(stdout);  // a fork of another test would print it again
+    // The worst of some 25 layers is 3 to 6% off between two halves of the recorded tokens themselves: no model of one
+    // half can be held to less than that against the other.
+    CHECK(h.fitted.load_cv_worst < h.recorded.load_cv_worst + 0.02);
+    CHECK(h.fitted.load_cv_mean < 0.05);
+    CHECK(h.fitted.information_worst < 0.10);
     CHECK(h.fitted.adjacent_contiguous < 0.05);
     CHECK(h.fitted.dispatch_contiguous < 0.05);
     CHECK(h.fitted.adjacent_optimised < 0.10);
     CHECK(h.fitted.dispatch_optimised < 0.10);
     // What affinity adds.
-    CHECK(h.popularity.information.mean_error() > 0.5);
+    CHECK(h.popularity.information_mean > 0.5);
     CHECK(h.popularity.adjacent_optimised > 4 * h.fitted.adjacent_optimised);
 }
 

@@ -9,6 +9,7 @@
 #include "support/catch.hpp"
 #include "support/routing.hpp"
 #include "workload/fit.hpp"
+#include "workload/generate.hpp"
 #include "workload/load.hpp"
 
 using namespace moesim;
@@ -96,6 +97,51 @@ TEST_CASE("loads alone give a model that has them", "[fit]") {
     std::vector<double> share(4);
     for (const ExpertIndex e : made.choices) share[e] += 1.0 / 100'000;
     for (std::size_t e = 0; e < 4; ++e) CHECK(share[e] == Approx(row[e] / 1000).margin(0.015));
+}
+
+TEST_CASE("null experts take their share beside a learned model, too", "[fit]") {
+    // Top-1 with half of the popularity on null experts: half of the tokens get nothing.
+    Scenario s = routing_scenario(8, 1, 2);
+    s.routing.popularity.base = ZipfSpec{1};
+    s.routing.model = std::make_shared<const WorkloadModel>(fit_workload(recorded(s, 5000), {}));
+    s.routing.policy = Policy::null_experts;
+    s.routing.nulls = {4, 0.5};
+    const auto layers = route_layers(*make_policy(s), 20'000, 2);
+    for (const Routing& r : layers) {
+        const auto empty = static_cast<double>(std::count(r.experts.begin(), r.experts.end(), no_expert));
+        CHECK(empty / 20'000 == Approx(0.5).margin(0.02));
+    }
+}
+
+TEST_CASE("every policy with a gate works with a learned model", "[fit]") {
+    Scenario s = routing_scenario(8, 2, 3);
+    s.routing.popularity.base = ZipfSpec{1};
+    s.routing.model = std::make_shared<const WorkloadModel>(fit_workload(recorded(s, 2000), {}));
+    s.routing.groups = {1, 1, 4, 2, GroupScore::top2_sum};
+    s.routing.bias = {0.01, 5, 64};
+    s.routing.recurrence = 1;
+    for (std::size_t i = 0; i < policy_names.size(); ++i) {
+        s.routing.policy = static_cast<Policy>(i);
+        if (!has_gate(s.routing.policy) || s.routing.policy == Policy::top1) continue;
+        INFO(policy_names[i]);
+        for (const Routing& r : route_layers(*make_policy(s), 500, 3, true)) {
+            std::int64_t chosen = 0;
+            for (const std::int64_t n : load_of(r, 8)) chosen += n;
+            CHECK(chosen >= 500);
+        }
+    }
+}
+
+TEST_CASE("what no document could hold is refused before anything is written", "[fit]") {
+    LoadTable loads;
+    loads.origin = "loads.json";
+    loads.load = Matrix<double>(2, 4);
+    for (std::size_t e = 0; e < 4; ++e) loads.load(0, e) = 10;
+    CHECK_THROWS_WITH(fit_popularity(loads, 2, {}),
+                      "loads.json: found no load in layer 1, expected some to learn from");
+    CHECK_THROWS_WITH(
+        fit_popularity(loads, 5, {}),
+        "loads.json: found 2 layers, top-5 of 4 experts, expected at most 1000 layers and top_k from 1 to 4");
 }
 
 TEST_CASE("a fitted model is written and read back as the same", "[fit]") {

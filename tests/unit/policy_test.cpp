@@ -202,6 +202,27 @@ TEST_CASE("the bias feedback evens out the load, step by step") {
     CHECK(many < 0.2 * before);
 }
 
+TEST_CASE("the bias balances sources of different mixes together") {
+    Scenario s = routing_scenario(16, 2);
+    s.routing.popularity.base = ZipfSpec{0.5};
+    s.routing.popularity.source_spread = 1;
+    s.parallelism.data = 8;
+    const auto cv = [&] {
+        const auto policy = make_policy(s);
+        std::vector<std::int64_t> load(16);
+        for (std::size_t source = 0; source < 8; ++source) {
+            const auto one = load_of(route_layers(*policy, 2000, 1, false, source)[0], 16);
+            for (std::size_t e = 0; e < 16; ++e) load[e] += one[e];
+        }
+        return load_balance(load).cv;
+    };
+    const double plain = cv();
+    s.routing.policy = Policy::bias_balanced;
+    s.routing.bias = {0.01, 200, 512};
+    CHECK(plain > 0.3);
+    CHECK(cv() < 0.3 * plain);
+}
+
 TEST_CASE("group-limited routing keeps to the best groups") {
     // Four groups of two; softmax ranks like logits. By the best: groups 1 (5) and 3 (4.9). By the sum of two: group
     // 0 (4.8 twice: 2 e^4.8 = 243) and group 3 (4.9 and 4.85: 262), group 1 (e^5 + e^0 = 149).

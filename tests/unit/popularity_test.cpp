@@ -76,6 +76,22 @@ TEST_CASE("drawn popularities have the moments of their distributions") {
     CHECK(squares(spec) == Approx(1.5278).epsilon(0.03));
 }
 
+TEST_CASE("steep laws leave proper popularities", "[popularity]") {
+    PopularitySpec spec;
+    for (const double exponent : {0.9999, 0.9999999999, 1.0, 1.0001, 900.0, -900.0}) {
+        spec.base = PowerLawSpec{exponent, exponent < 1 ? 0 : 1e-6, 1e6};
+        const auto p = layer(make(spec, 8));
+        INFO(exponent);
+        CHECK(std::accumulate(p.begin(), p.end(), 0.0) == Approx(1));
+        for (const double x : p) CHECK(x > 0);
+    }
+    spec.base = DirichletSpec{0.01};
+    for (std::size_t l = 0; l < 1000; ++l) {
+        const auto p = layer(make(spec, 1, 1000), l);
+        REQUIRE(p[0] == 1);
+    }
+}
+
 TEST_CASE("hot experts take their share, and others do after they moved") {
     PopularitySpec spec;
     spec.hot_experts = HotExpertsSpec{2, 0.6, 10};

@@ -100,7 +100,7 @@ Scenario wild_scenario(std::uint64_t number) {
         s.routing.popularity.base = w;
     }
     if (s.routing.policy == Policy::softmax_topk && coin()) s.routing.affinity = spread(random, 1e-9, 1);
-    if (s.routing.policy == Policy::softmax_topk && coin()) s.routing.gaussian_noise = spread(random, 1e-9, 1e3);
+    if (s.routing.policy == Policy::softmax_topk && coin()) s.routing.gaussian_noise = spread(random, 1e-9, 10);
     if (coin()) s.routing.capacity_factor = spread(random, 1e-3, 1e6);
     s.dispatch.return_dtype = coin() ? Dtype::bf16 : Dtype::fp8;
     s.network = coin() ? NetworkKind::simgrid : NetworkKind::bound;

@@ -255,7 +255,8 @@ TEST_CASE("counts are conserved and measures keep to their bounds") {
         }
         const TransitionStatistics t = s.transition(LayerId(1)).value();
         CHECK(t.mutual_information_nats <= std::min(t.entropy_nats, t.previous_entropy_nats) + 1e-12);
-        CHECK(t.mutual_information_nats > t.mutual_information_of_chance_nats);  // the second layer does lean on the first
+        CHECK(t.mutual_information_nats >
+              t.mutual_information_of_chance_nats);  // the second layer does lean on the first
         std::int64_t both = 0, pairs = 0, counted = 0;
         for (std::size_t k = 0; k < 300; ++k) {
             const auto a = l.first.token(k), b = l.second.token(k);
