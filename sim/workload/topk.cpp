@@ -56,8 +56,8 @@ constexpr std::size_t most_experts = 1024;
 // Few logits reach the bound, so that the unpredictable branches of insertion are few.
 void insert_candidates(std::span<const float> logits, std::span<ExpertIndex> chosen) {
     const float bound = lower_bound_of_kth(logits, chosen.size());
-    std::array<ExpertIndex, most_experts>
-        candidates;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled before it is read
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): filled before it is read
+    std::array<ExpertIndex, most_experts> candidates;
     std::size_t count = 0;
     for (std::size_t e = 0; e < logits.size(); ++e) {
         candidates[count] = static_cast<ExpertIndex>(e);
