@@ -42,7 +42,7 @@ std::string written(const Write& write, const RoutingTrace& trace) {
 }  // namespace
 
 TEST_CASE("a .npy of routings, of any width and sign", "[trace-format]") {
-    for (const std::size_t width : {1, 2, 4, 8}) {
+    for (const std::size_t width : {std::size_t{1}, std::size_t{2}, std::size_t{4}, std::size_t{8}}) {
         CHECK(read(npy_array("<i" + std::to_string(width), "(2, 2, 2)", elements(sample_ids, width))) == sample);
         const RoutingTrace plain{"f", 1, 1, 2, 201, {200, 7}, {0}};
         CHECK(read(npy_array("<u" + std::to_string(width), "(1, 1, 2)", elements({200, 7}, width))) == plain);
@@ -156,7 +156,8 @@ TEST_CASE("the user states what a file does not", "[trace-format]") {
 TEST_CASE("what is written reads back", "[trace-format]") {
     RoutingTrace large{"f", 3000, 5, 3, 0, {}, {0, 7, 2500}};
     for (std::size_t i = 0; i < large.tokens * large.layers; ++i)
-        for (const std::size_t k : {0, 1, 2}) large.choices.push_back(static_cast<ExpertIndex>((i * 7919 + k) % 16384));
+        for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{2}})
+            large.choices.push_back(static_cast<ExpertIndex>((i * 7919 + k) % 16384));
     large.experts = 1 + *std::max_element(large.choices.begin(), large.choices.end());
     for (RoutingTrace trace : {sample, large}) {
         CHECK(read(written(write_megatron_trace, trace)) == trace);
