@@ -13,7 +13,7 @@ void add_trace_options(CLI::App& command, TraceOptions& options) {
         .add_option_function<std::string>(
             "--format", [&options](const std::string& name) { options.format = formats.at(name); },
             "of the trace; told by its content without this")
-        ->check(CLI::IsMember(std::vector<std::string>{"npy", "megatron", "vllm", "sglang", "eplb", "csv"}));
+        ->check(CLI::IsMember(&formats));
     const auto count = [&](const char* name, std::optional<std::size_t>& value, const char* what) {
         command.add_option(name, value, what)->check(CLI::Range(std::size_t{1}, std::size_t{16384}));
     };

@@ -19,6 +19,7 @@
 #include "result/workload_report.hpp"
 #include "study/routing_of.hpp"
 #include "workload/generate.hpp"
+#include "workload/measures.hpp"
 
 namespace moesim {
 namespace {
@@ -51,7 +52,7 @@ RoutingStatistics statistics_of_input(const Options& o, const std::string& schem
                                                 static_cast<std::size_t>(s.model.experts));
         return statistics_of(s, o.input, options, true, progress);
     }
-    const WorkloadModel model = parse_workload_model(parse_json(read_file(o.input, max_json_bytes), o.input), o.input);
+    const WorkloadModel model = load_workload_model(o.input);
     constexpr std::int64_t most_tokens = 100'000;
     const auto tokens = static_cast<std::size_t>(std::min(model.tokens, most_tokens));
     return statistics_of(generate(model, tokens, 1), statistics_options(o, model.layers.size(), model.experts));
@@ -61,8 +62,8 @@ LayerId strongest_transition(const RoutingStatistics& s) {
     LayerId best(1);
     double most = -1;
     for (std::size_t l = 1; l < s.layers(); ++l) {
-        const auto t = s.transition(LayerId(l));
-        if (t && t->mutual_information_nats > most) most = t->mutual_information_nats, best = LayerId(l);
+        const double nats = mutual_information(s.first_choice_counts(LayerId(l)));
+        if (nats > most) most = nats, best = LayerId(l);
     }
     return best;
 }
@@ -85,7 +86,8 @@ void show(const Options& o, const RoutingStatistics& s) {
                 fmt::format("--into: found {}, expected a layer from 1 to {}", into.value(), s.layers() - 1));
         transition = transition_heat_map(s, into);
     }
-    const std::string document = workload_json(s, clipped(o.input, 4096)).dump(1) + "\n";
+    std::string document;
+    if (o.out || o.json) document = workload_json(s, clipped(o.input, 4096)).dump(1) + "\n";
     if (o.out) {
         make_folder(*o.out);
         std::vector<std::pair<std::string, std::string>> files = {{"description.json", document},

@@ -11,7 +11,6 @@
 #include "cli/progress_bar.hpp"
 #include "cli/schema_of.hpp"
 #include "cli/workload.hpp"
-#include "config/json_text.hpp"
 #include "config/scenario_json.hpp"
 #include "config/trace/alltoallv.hpp"
 #include "config/trace/write_trace.hpp"
@@ -55,8 +54,7 @@ void generate_file(const Options& o) {
     if (schema_of(o.input) == "moesim.workload/1") {
         if (o.format == Format::alltoallv)
             throw InputError(o.input + ": found a workload model, expected a scenario, since traffic needs a cluster");
-        const WorkloadModel model =
-            parse_workload_model(parse_json(read_file(o.input, max_json_bytes), o.input), o.input);
+        const WorkloadModel model = load_workload_model(o.input);
         write_trace(o, generate(model, o.tokens.value_or(static_cast<std::size_t>(model.tokens)), o.seed.value_or(1)));
         return;
     }
@@ -93,7 +91,7 @@ void add_workload_generate(CLI::App& group) {
             "npy: [tokens][layers][top_k]; megatron: Megatron-Core's JSON lines; alltoallv: the byte matrix "
             "of one layer's dispatch for nccl-tests")
         ->required()
-        ->check(CLI::IsMember(std::vector<std::string>{"npy", "megatron", "alltoallv"}));
+        ->check(CLI::IsMember(&formats));
     command->add_option("--layer", options->layer, "of the dispatch, for alltoallv (0)")->check(CLI::Range(0, 999));
     command->add_option("--tokens", options->tokens, "of a workload model; else as many as it was fitted to")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30));

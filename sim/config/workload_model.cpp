@@ -6,7 +6,9 @@
 #include <array>
 #include <cmath>
 
+#include "base/file.hpp"
 #include "config/json_object.hpp"
+#include "config/json_text.hpp"
 
 namespace moesim {
 namespace {
@@ -115,6 +117,10 @@ WorkloadModel parse_workload_model(const nlohmann::json& json, const std::string
     for (const JsonValue& layer : o["layers"].elements(1, 1000))
         m.layers.push_back(parse_layer(layer, m, m.layers.empty()));
     return m;
+}
+
+WorkloadModel load_workload_model(const std::string& file) {
+    return parse_workload_model(parse_json(read_file(file, max_json_bytes), file), file);
 }
 
 nlohmann::ordered_json to_json(const WorkloadModel& m) {

@@ -39,6 +39,8 @@ float nearest_weight(double weight);
 
 // Throws InputError with file, JSON path, found and expected. `path` is where the object stands in its file.
 WorkloadModel parse_workload_model(const nlohmann::json& json, const std::string& file, const std::string& path = "$");
+// Reads a model file. Throws InputError.
+WorkloadModel load_workload_model(const std::string& file);
 nlohmann::ordered_json to_json(const WorkloadModel& model);
 
 }  // namespace moesim

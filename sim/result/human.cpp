@@ -47,4 +47,8 @@ std::string human_count(double count) {
 
 std::string human_share(double share) { return fmt::format("{:.1f}%", share * 100); }
 
+std::string counted(std::int64_t n, std::string_view what) {
+    return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
 }  // namespace moesim

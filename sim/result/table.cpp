@@ -43,9 +43,6 @@ std::string skew(const RoutingSpec& routing) {
 void head(Text& out, const Result& r, const Metrics& m) {
     const Scenario& s = r.plan.scenario;
     out.line("{}", s.name);
-    const auto counted = [](std::int64_t n, std::string_view what) {
-        return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
-    };
     out.line("  {} in {} ({}), profile {}", counted(s.topology.gpus(), "GPU"), counted(s.topology.nodes, "node"),
              s.topology.name, s.profile.name);
     out.line("  {} ({} of activations), {}, top-{} of {}", counted(m.tokens, "token"),

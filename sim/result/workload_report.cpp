@@ -98,7 +98,7 @@ std::string lines(const std::vector<Cells>& layers) {
     return out;
 }
 
-std::string counted(std::size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
+std::int64_t count(std::size_t n) { return static_cast<std::int64_t>(n); }
 
 Matrix<double> over_mean(std::size_t layers, std::size_t experts,
                          const std::function<std::vector<double>(std::size_t)>& load) {
@@ -125,8 +125,8 @@ std::string workload_table(const RoutingStatistics& statistics, std::string_view
         tokens = std::max(tokens, statistics.layer(LayerId(l)).tokens);
     }
     const std::int64_t group = statistics.options().group_tokens;
-    return fmt::format("{}\n  {}, {}, {}\n\n", title, counted(static_cast<std::size_t>(tokens), "token"),
-                       counted(statistics.layers(), "layer"), counted(statistics.experts(), "expert")) +
+    return fmt::format("{}\n  {}, {}, {}\n\n", title, counted(tokens, "token"),
+                       counted(count(statistics.layers()), "layer"), counted(count(statistics.experts()), "expert")) +
            lines(layers) +
            fmt::format(
                "  entropy: share of that of an even load; top 10%: share of the load on the most loaded tenth "
@@ -138,8 +138,8 @@ std::string workload_table(const RoutingStatistics& statistics, std::string_view
 std::string workload_table(const LoadTable& recorded) {
     std::vector<Cells> layers;
     for (const LoadStatistics& s : load_statistics_of(recorded)) layers.push_back(load_cells(s));
-    return fmt::format("{}\n  loads only, {}, {}\n\n", recorded.origin, counted(recorded.load.rows(), "layer"),
-                       counted(recorded.load.cols(), "expert")) +
+    return fmt::format("{}\n  loads only, {}, {}\n\n", recorded.origin, counted(count(recorded.load.rows()), "layer"),
+                       counted(count(recorded.load.cols()), "expert")) +
            lines(layers) +
            "  entropy: share of that of an even load; top 10%: share of the load on the most loaded tenth of the "
            "experts.\n";
@@ -160,7 +160,7 @@ HeatMap load_heat_map(const LoadTable& recorded) {
 
 HeatMap transition_heat_map(const RoutingStatistics& statistics, LayerId into) {
     const std::size_t l = into.value();
-    if (l >= statistics.layers() || !statistics.transition(into))
+    if (l >= statistics.layers() || statistics.first_choice_counts(into).rows() == 0)
         throw InputError(fmt::format("no transitions into layer {} were counted", l));
     const Matrix<std::int64_t>& counts = statistics.first_choice_counts(into);
     Matrix<double> shares(counts.rows(), counts.cols());

@@ -5,6 +5,7 @@
 
 #include "planner/affinity_placement.hpp"
 #include "workload/generate.hpp"
+#include "workload/measures.hpp"
 #include "workload/statistics.hpp"
 
 namespace moesim {
@@ -129,10 +130,9 @@ Fidelity compare(const RoutingTrace& made, const RoutingTrace& real, const Place
     for (std::size_t l = 0; l < real.layers; ++l) {
         f.load_cv.made.push_back(a.layer(LayerId(l)).balance.balance.cv);
         f.load_cv.real.push_back(b.layer(LayerId(l)).balance.balance.cv);
-        const auto x = a.transition(LayerId(l)), y = b.transition(LayerId(l));
-        if (!x || !y) continue;
-        f.information.made.push_back(x->mutual_information_nats);
-        f.information.real.push_back(y->mutual_information_nats);
+        if (l == 0) continue;
+        f.information.made.push_back(mutual_information(a.first_choice_counts(LayerId(l))));
+        f.information.real.push_back(mutual_information(b.first_choice_counts(LayerId(l))));
     }
     const double scale = static_cast<double>(real.tokens) / static_cast<double>(made.tokens);
     const Placement plain = contiguous(real);

@@ -68,27 +68,24 @@ std::vector<double> common_popularity(const Matrix<double>& counts) {
     return p;
 }
 
-// log of (relative frequency in the row over the common one), smoothed.
-Matrix<float> ratios(const Matrix<double>& counts, const std::vector<double>& common, double pseudo) {
-    Matrix<float> r(counts.rows(), counts.cols());
-    for (std::size_t i = 0; i < counts.rows(); ++i) {
-        const auto row = counts.row(i);
-        const double sum = std::accumulate(row.begin(), row.end(), 0.0);
-        for (std::size_t e = 0; e < row.size(); ++e)
-            r(i, e) = nearest_ratio(std::log((row[e] + pseudo * common[e]) / (sum + pseudo) / common[e]));
-    }
-    return r;
-}
-
-// [source][expert], each row a distribution.
-Matrix<double> targets(const Matrix<double>& counts, const std::vector<double>& common, double pseudo) {
+// Relative frequencies in each row, pulled to the common ones; each row a distribution.
+Matrix<double> smoothed(const Matrix<double>& counts, const std::vector<double>& common, double pseudo) {
     Matrix<double> p(counts.rows(), counts.cols());
-    for (std::size_t s = 0; s < counts.rows(); ++s) {
-        const auto row = counts.row(s);
+    for (std::size_t r = 0; r < counts.rows(); ++r) {
+        const auto row = counts.row(r);
         const double sum = std::accumulate(row.begin(), row.end(), 0.0);
-        for (std::size_t e = 0; e < row.size(); ++e) p(s, e) = (row[e] + pseudo * common[e]) / (sum + pseudo);
+        for (std::size_t e = 0; e < row.size(); ++e) p(r, e) = (row[e] + pseudo * common[e]) / (sum + pseudo);
     }
     return p;
+}
+
+// log of them over the common ones.
+Matrix<float> ratios(const Matrix<double>& counts, const std::vector<double>& common, double pseudo) {
+    const Matrix<double> p = smoothed(counts, common, pseudo);
+    Matrix<float> r(p.rows(), p.cols());
+    for (std::size_t i = 0; i < p.rows(); ++i)
+        for (std::size_t e = 0; e < p.cols(); ++e) r(i, e) = nearest_ratio(std::log(p(i, e) / common[e]));
+    return r;
 }
 
 // Tokens that are drawn from the model while it is made, to calibrate it.
@@ -299,8 +296,8 @@ WorkloadModel fit_workload(const RoutingTrace& trace, const FitOptions& options)
                                          trace.origin, l));
         const std::vector<double> first = common_popularity(c.first), rest = common_popularity(c.rest);
         add_ratios(model, c, first, rest, options.transitions);
-        drawn.add_layer(targets(c.first, first, source_pseudo),
-                        targets(c.rest, rest, source_pseudo * static_cast<double>(trace.top_k - 1)));
+        drawn.add_layer(smoothed(c.first, first, source_pseudo),
+                        smoothed(c.rest, rest, source_pseudo * static_cast<double>(trace.top_k - 1)));
         if (options.progress) options.progress(static_cast<double>(l + 1) / static_cast<double>(trace.layers));
     }
     return model;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
-#include <vector>
 
 #include "base/random.hpp"
 #include "workload/alias_table.hpp"
@@ -15,21 +14,16 @@ namespace {
 
 double sum(std::span<const double> weights) { return std::accumulate(weights.begin(), weights.end(), 0.0); }
 
-// Counts of each row and of each column of a joint distribution.
-struct Marginals {
-    explicit Marginals(const Matrix<std::int64_t>& joint) : rows(joint.rows()), cols(joint.cols()) {
-        for (std::size_t r = 0; r < joint.rows(); ++r)
-            for (std::size_t c = 0; c < joint.cols(); ++c) {
-                rows[r] += joint(r, c);
-                cols[c] += joint(r, c);
-            }
-        total = std::accumulate(rows.begin(), rows.end(), std::int64_t{0});
-    }
-    std::vector<std::int64_t> rows, cols;
-    std::int64_t total = 0;
-};
-
 }  // namespace
+
+Marginals::Marginals(const Matrix<std::int64_t>& joint) : rows(joint.rows()), cols(joint.cols()) {
+    for (std::size_t r = 0; r < joint.rows(); ++r)
+        for (std::size_t c = 0; c < joint.cols(); ++c) {
+            rows[r] += static_cast<double>(joint(r, c));
+            cols[c] += static_cast<double>(joint(r, c));
+            total += joint(r, c);
+        }
+}
 
 double entropy(std::span<const double> weights) {
     const double total = sum(weights);
@@ -66,7 +60,7 @@ double mutual_information(const Matrix<std::int64_t>& joint) {
         for (std::size_t c = 0; c < joint.cols(); ++c) {
             if (joint(r, c) == 0) continue;
             const auto n = static_cast<double>(joint(r, c));
-            const double independent = static_cast<double>(m.rows[r]) / total * static_cast<double>(m.cols[c]);
+            const double independent = m.rows[r] / total * m.cols[c];
             information += n / total * std::log(n / independent);
         }
     return std::max(information, 0.0);  // rounding can leave it below
@@ -75,7 +69,7 @@ double mutual_information(const Matrix<std::int64_t>& joint) {
 double miller_madow_bias(const Matrix<std::int64_t>& joint) {
     const Marginals m(joint);
     if (m.total == 0) return 0;
-    const auto seen = [](const std::vector<std::int64_t>& counts) {
+    const auto seen = [](const std::vector<double>& counts) {
         return static_cast<double>(std::count_if(counts.begin(), counts.end(), [](auto n) { return n > 0; }));
     };
     return (seen(m.rows) - 1) * (seen(m.cols) - 1) / (2 * static_cast<double>(m.total));
@@ -83,19 +77,13 @@ double miller_madow_bias(const Matrix<std::int64_t>& joint) {
 
 double information_of_chance(const Matrix<std::int64_t>& joint) {
     constexpr std::int64_t enough = 20;
-    const std::int64_t total = std::accumulate(joint.values().begin(), joint.values().end(), std::int64_t{0});
-    if (total == 0 || total >= enough * static_cast<std::int64_t>(joint.values().size()))
+    const Marginals m(joint);
+    if (m.total == 0 || m.total >= enough * static_cast<std::int64_t>(joint.values().size()))
         return miller_madow_bias(joint);
-    std::vector<double> rows(joint.rows()), cols(joint.cols());
-    for (std::size_t r = 0; r < rows.size(); ++r)
-        for (std::size_t c = 0; c < cols.size(); ++c) {
-            rows[r] += static_cast<double>(joint(r, c));
-            cols[c] += static_cast<double>(joint(r, c));
-        }
-    const AliasTable row(rows), col(cols);
+    const AliasTable row(m.rows), col(m.cols);
     RandomStream random(stream_key(0, purpose::chance), 0);
     Matrix<std::int64_t> drawn(joint.rows(), joint.cols());
-    for (std::int64_t i = 0; i < total; ++i) {
+    for (std::int64_t i = 0; i < m.total; ++i) {
         const std::uint32_t r = row.draw(random);
         ++drawn(r, col.draw(random));
     }

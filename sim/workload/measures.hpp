@@ -2,6 +2,7 @@
 // How uneven a load is, and how much one choice tells about the next; all as plain numbers over counts.
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/matrix.hpp"
 
@@ -17,6 +18,13 @@ double gini(std::span<const double> weights);
 
 // Share of the sum that the largest tenth of the weights holds, their number rounded up. 0 where nothing weighs.
 double top_tenth_share(std::span<const double> weights);
+
+// Counts of the rows and of the columns of joint counts.
+struct Marginals {
+    explicit Marginals(const Matrix<std::int64_t>& joint);
+    std::vector<double> rows, cols;
+    std::int64_t total = 0;
+};
 
 // Mutual information in nats of the two variables whose joint counts these are, [one][other]: the plug-in estimate
 // sum n_ij/N ln(n_ij N / (n_i n_j)). At least 0, at most the smaller of the two entropies; 0 without counts.

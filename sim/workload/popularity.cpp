@@ -106,8 +106,7 @@ void raise_smallest(std::span<double> p) {
     for (double& x : p) x = std::max(x, least);
 }
 
-}  // namespace
-
+// `count` of 0..n-1 without the excluded ones, drawn without replacement.
 std::vector<std::size_t> draw_distinct(std::size_t n, std::size_t count, const std::vector<bool>& excluded,
                                        RandomStream stream) {
     std::vector<std::size_t> drawn;
@@ -115,6 +114,8 @@ std::vector<std::size_t> draw_distinct(std::size_t n, std::size_t count, const s
         if (drawn.size() < count && !excluded[e]) drawn.push_back(e);
     return drawn;
 }
+
+}  // namespace
 
 Popularity::Popularity(const RoutingSpec& routing, const ModelSpec& model, const ParallelismSpec& parallelism,
                        std::uint64_t seed)

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/matrix.hpp"
-#include "base/random.hpp"
 #include "config/scenario.hpp"
 
 namespace moesim {
@@ -35,9 +34,5 @@ class Popularity {
     std::uint64_t seed_;
     Matrix<double> common_;  // [layer][expert]
 };
-
-// `count` of 0..n-1 without the excluded ones, drawn without replacement.
-std::vector<std::size_t> draw_distinct(std::size_t n, std::size_t count, const std::vector<bool>& excluded,
-                                       RandomStream stream);
 
 }  // namespace moesim

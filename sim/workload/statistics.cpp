@@ -16,17 +16,6 @@ double ratio(std::int64_t part, std::int64_t whole) {
     return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// Row and column sums, as weights.
-std::pair<std::vector<double>, std::vector<double>> marginals(const Matrix<std::int64_t>& joint) {
-    std::vector<double> rows(joint.rows()), cols(joint.cols());
-    for (std::size_t r = 0; r < joint.rows(); ++r)
-        for (std::size_t c = 0; c < joint.cols(); ++c) {
-            rows[r] += static_cast<double>(joint(r, c));
-            cols[c] += static_cast<double>(joint(r, c));
-        }
-    return {std::move(rows), std::move(cols)};
-}
-
 void check_experts(const Routing& routing, std::size_t experts) {
     for (const ExpertIndex e : routing.experts)
         if (e != no_expert && e >= experts)
@@ -157,11 +146,11 @@ LayerStatistics RoutingStatistics::layer(LayerId layer) const {
 std::optional<TransitionStatistics> RoutingStatistics::transition(LayerId into) const {
     const Matrix<std::int64_t>& joint = first_choice_counts(into);
     if (joint.rows() == 0) return std::nullopt;
-    const auto [from_counts, into_counts] = marginals(joint);
+    const Marginals counts(joint);
     TransitionStatistics s;
-    for (const std::int64_t n : joint.values()) s.tokens += n;
-    s.previous_entropy_nats = entropy(from_counts);
-    s.entropy_nats = entropy(into_counts);
+    s.tokens = counts.total;
+    s.previous_entropy_nats = entropy(counts.rows);
+    s.entropy_nats = entropy(counts.cols);
     s.mutual_information_nats = mutual_information(joint);
     s.mutual_information_of_chance_nats = information_of_chance(joint);
     return s;

@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "base/random.hpp"
 #include "workload/policy.hpp"
 #include "workload/popularity.hpp"
 

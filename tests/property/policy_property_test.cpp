@@ -13,14 +13,6 @@ namespace {
 
 bool weighs_tokens_against_each_other(Policy p) { return p == Policy::expert_choice || p == Policy::sinkhorn; }
 
-// Other policies leave places empty: where a token skips or wants fewer, or where its groups have too few experts that
-// are not silent.
-bool fills_every_place(const RoutingSpec& r) {
-    const bool groups = r.policy == Policy::group_limited || r.policy == Policy::hierarchical;
-    return r.skipped.empty() && r.policy != Policy::expert_choice && r.policy != Policy::null_experts &&
-           r.policy != Policy::dynamic_k && (!groups || r.popularity.silent_experts == 0);
-}
-
 void check_rows(const Routing& r, const Scenario& s) {
     for (std::size_t t = 0; t < r.tokens(); ++t) {
         std::set<ExpertIndex> distinct;

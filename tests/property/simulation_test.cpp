@@ -62,12 +62,6 @@ void check_messages(const Result& r, const Require& require) {
     }
 }
 
-// Some policies leave places empty, experts that choose fill as many as their capacity says.
-bool fills_every_place(const RoutingSpec& r) {
-    return r.skipped.empty() && r.policy != Policy::expert_choice && r.policy != Policy::null_experts &&
-           r.policy != Policy::dynamic_k && r.policy != Policy::group_limited && r.policy != Policy::hierarchical;
-}
-
 // Names of what is violated.
 void check_conservation(const Result& r, nlohmann::json& broken) {
     const auto require = [&](bool holds, const char* what) {

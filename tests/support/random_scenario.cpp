@@ -158,4 +158,10 @@ Scenario random_scenario(std::uint64_t number) {
     return s;
 }
 
+bool fills_every_place(const RoutingSpec& r) {
+    const bool groups = r.policy == Policy::group_limited || r.policy == Policy::hierarchical;
+    return r.skipped.empty() && r.policy != Policy::expert_choice && r.policy != Policy::null_experts &&
+           r.policy != Policy::dynamic_k && (!groups || r.popularity.silent_experts == 0);
+}
+
 }  // namespace moesim::test

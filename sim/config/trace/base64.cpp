@@ -4,8 +4,8 @@
 
 #include <array>
 
-#include "base/error.hpp"
 #include "config/json_text.hpp"
+#include "config/trace/refuse.hpp"
 
 namespace moesim {
 namespace {
@@ -25,9 +25,7 @@ constexpr auto digits = digit_table();
 }  // namespace
 
 std::string decode_base64(std::string_view text, const std::string& where) {
-    const auto fail = [&](const std::string& found, const std::string& expected) {
-        throw InputError(fmt::format("{}: found {}, expected {}", where, found, expected));
-    };
+    const auto fail = [&](const std::string& found, const std::string& expected) { refuse(where, found, expected); };
     if (text.size() % 4 != 0) fail(fmt::format("{} characters", text.size()), "base64, which has a multiple of 4");
     const std::size_t padding = text.size() - (text.find_last_not_of('=') + 1);  // npos + 1 is 0: all of it
     if (padding > 2) fail(fmt::format("{} padding characters", padding), "at most 2 at the end of base64");

@@ -5,18 +5,14 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/error.hpp"
 #include "config/json_text.hpp"
+#include "config/trace/refuse.hpp"
 #include "config/trace/trace_builder.hpp"
 
 namespace moesim {
 namespace {
 
 constexpr std::string_view header_begin = "token,layer,e0";
-
-[[noreturn]] void fail(const std::string& where, const std::string& found, const std::string& expected) {
-    throw InputError(fmt::format("{}: found {}, expected {}", where, found, expected));
-}
 
 // Takes the text up to `separator` off `rest`, and the separator.
 std::string_view cut(std::string_view& rest, char separator) {
@@ -38,8 +34,8 @@ std::size_t read_header(std::string_view line, const std::string& file) {
     if (line.substr(0, header_begin.size()) == header_begin && top_k <= max_trace_top_k)
         for (std::size_t k = 0; k < top_k; ++k) expected += fmt::format(",e{}", k);
     if (line != expected || top_k == 0)
-        fail(file + ": line 1: $", fmt::format("`{}`", clipped(std::string(line))),
-             fmt::format("token,layer,e0,... with at most {} experts", max_trace_top_k));
+        refuse(file + ": line 1: $", fmt::format("`{}`", clipped(std::string(line))),
+               fmt::format("token,layer,e0,... with at most {} experts", max_trace_top_k));
     return top_k;
 }
 
@@ -55,8 +51,8 @@ class Rows {
     void add(std::string_view line, TraceBuilder& builder) {
         const auto columns = static_cast<std::size_t>(std::count(line.begin(), line.end(), ',')) + 1;
         if (columns != fields_.size())
-            fail(place() + "$", fmt::format("{} columns", line.empty() ? 0 : columns),
-                 fmt::format("{}", fields_.size()));
+            refuse(place() + "$", fmt::format("{} columns", line.empty() ? 0 : columns),
+                   fmt::format("{}", fields_.size()));
         for (std::size_t column = 0; column < fields_.size(); ++column)
             fields_[column] = integer(cut(line, ','), column);
         check_index(0, max_trace_ids);
@@ -75,8 +71,8 @@ class Rows {
             trace.layers = std::max<std::size_t>(trace.layers, k.layer + std::size_t{1});
         }
         if (options.layers && trace.layers != *options.layers)
-            fail(file_, fmt::format("layers = {}", trace.layers),
-                 fmt::format("{}, as the options say", *options.layers));
+            refuse(file_, fmt::format("layers = {}", trace.layers),
+                   fmt::format("{}, as the options say", *options.layers));
         check_each_once(trace.tokens, trace.layers);
         for (std::size_t row = 0; row < keys_.size(); ++row) {
             const auto from = flat.at(row, 0);
@@ -97,14 +93,15 @@ class Rows {
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
         if (error != std::errc() || end != field.data() + field.size())
-            fail(place() + "$." + column_name(column), fmt::format("`{}`", clipped(std::string(field))), "an integer");
+            refuse(place() + "$." + column_name(column), fmt::format("`{}`", clipped(std::string(field))),
+                   "an integer");
         return value;
     }
 
     void check_index(std::size_t column, std::size_t limit) const {
         if (fields_[column] < 0 || fields_[column] >= static_cast<std::int64_t>(limit))
-            fail(place() + "$." + column_name(column), fmt::format("{}", fields_[column]),
-                 fmt::format("an integer from 0 to {}", limit - 1));
+            refuse(place() + "$." + column_name(column), fmt::format("{}", fields_[column]),
+                   fmt::format("an integer from 0 to {}", limit - 1));
     }
 
     // With one row more than there are, or fewer, a pair is missing or doubled among the first rows() + 1 of them: no
@@ -115,16 +112,16 @@ class Rows {
             const std::size_t pair = keys_[row].token * layers + keys_[row].layer;
             if (pair >= seen.size()) continue;
             if (seen[pair])
-                fail(fmt::format("{}: line {}: $.token", file_, row + 2),
-                     fmt::format("token {} in layer {} for the second time", keys_[row].token, keys_[row].layer),
-                     "it once");
+                refuse(fmt::format("{}: line {}: $.token", file_, row + 2),
+                       fmt::format("token {} in layer {} for the second time", keys_[row].token, keys_[row].layer),
+                       "it once");
             seen[pair] = true;
         }
         const auto gap = std::find(seen.begin(), seen.end(), false);
         if (gap == seen.end()) return;
         const auto pair = static_cast<std::size_t>(gap - seen.begin());
-        fail(file_, fmt::format("no row of token {} in layer {}", pair / layers, pair % layers),
-             fmt::format("one for each token up to {} and layer up to {}", tokens - 1, layers - 1));
+        refuse(file_, fmt::format("no row of token {} in layer {}", pair / layers, pair % layers),
+               fmt::format("one for each token up to {} and layer up to {}", tokens - 1, layers - 1));
     }
 
     std::vector<std::int64_t> fields_;  // of the line that is read

@@ -6,9 +6,9 @@
 #include <map>
 #include <tuple>
 
-#include "base/error.hpp"
 #include "config/json_object.hpp"
 #include "config/trace/json_lines.hpp"
+#include "config/trace/refuse.hpp"
 #include "config/trace/trace_builder.hpp"
 
 namespace moesim {
@@ -43,7 +43,7 @@ struct Record {
 
     [[nodiscard]] auto source() const { return std::tuple(step, micro_batch, rank); }
     [[noreturn]] void fail(const char* key, const std::string& found, const std::string& expected) const {
-        throw InputError(fmt::format("{}: $.{}: found {}, expected {}", where, key, found, expected));
+        refuse(fmt::format("{}: $.{}", where, key), found, expected);
     }
 };
 
@@ -140,9 +140,7 @@ class Reader {
         for (Record& r : records_) r.layer_index = numbers.at(r.layer);
         for (const auto& [key, number] : numbers) layer_names_.push_back(name_of(key));
         const std::string found = fmt::format("layers = {}", next);
-        const auto fail = [&](const std::string& expected) {
-            throw InputError(fmt::format("{}: found {}, expected {}", file_, found, expected));
-        };
+        const auto fail = [&](const std::string& expected) { refuse(file_, found, expected); };
         if (next > max_trace_layers) fail(fmt::format("at most {}", max_trace_layers));
         if (options_.layers && next != *options_.layers) fail(fmt::format("{}, as the options say", *options_.layers));
         return next;

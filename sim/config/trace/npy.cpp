@@ -7,17 +7,13 @@
 #include <optional>
 #include <ostream>
 
-#include "base/error.hpp"
 #include "config/trace/npy_header.hpp"
+#include "config/trace/refuse.hpp"
 
 namespace moesim {
 namespace {
 
 constexpr std::size_t max_header_bytes = 65536;
-
-[[noreturn]] void fail(const std::string& where, const std::string& found, const std::string& expected) {
-    throw InputError(fmt::format("{}: found {}, expected {}", where, found, expected));
-}
 
 std::uint64_t little_endian(std::string_view bytes) {
     std::uint64_t value = 0;
@@ -39,18 +35,18 @@ std::optional<std::size_t> bytes_of(const NpyHeader& header) {
 
 // Takes magic, version and length off the bytes and returns the text of the header, which it takes off as well.
 std::string_view take_header(std::string_view& bytes, const std::string& where) {
-    if (bytes.substr(0, npy_magic.size()) != npy_magic) fail(where, "no NumPy magic", "a .npy file");
-    if (bytes.size() < 10) fail(where, fmt::format("{} bytes", bytes.size()), "a .npy file, which has 10 or more");
+    if (bytes.substr(0, npy_magic.size()) != npy_magic) refuse(where, "no NumPy magic", "a .npy file");
+    if (bytes.size() < 10) refuse(where, fmt::format("{} bytes", bytes.size()), "a .npy file, which has 10 or more");
     const int major = static_cast<unsigned char>(bytes[6]), minor = static_cast<unsigned char>(bytes[7]);
     if (major < 1 || major > 3 || minor != 0)
-        fail(where, fmt::format("version {}.{} of the .npy format", major, minor), "1.0, 2.0 or 3.0");
+        refuse(where, fmt::format("version {}.{} of the .npy format", major, minor), "1.0, 2.0 or 3.0");
     const std::size_t length_bytes = major == 1 ? 2 : 4;
     const std::size_t begin = 8 + length_bytes;
     const std::size_t length = little_endian(bytes.substr(8, length_bytes));
     if (length > max_header_bytes)
-        fail(where, fmt::format("a header of {} bytes", length), fmt::format("at most {}", max_header_bytes));
+        refuse(where, fmt::format("a header of {} bytes", length), fmt::format("at most {}", max_header_bytes));
     if (bytes.size() < begin + length)
-        fail(where, fmt::format("the file's end inside a header of {} bytes", length), "all of the header");
+        refuse(where, fmt::format("the file's end inside a header of {} bytes", length), "all of the header");
     const std::string_view header = bytes.substr(begin, length);
     bytes.remove_prefix(begin + length);
     return header;
@@ -62,9 +58,9 @@ NpyArray::NpyArray(std::string_view bytes, const std::string& where) {
     const NpyHeader header = parse_npy_header(take_header(bytes, where), where);
     const auto size = bytes_of(header);
     if (size != bytes.size())
-        fail(where, fmt::format("{} bytes after the header", bytes.size()),
-             fmt::format("{} for the shape ({}) of '{}'", size ? std::to_string(*size) : "more than there can be",
-                         fmt::join(header.shape, ", "), header.descr));
+        refuse(where, fmt::format("{} bytes after the header", bytes.size()),
+               fmt::format("{} for the shape ({}) of '{}'", size ? std::to_string(*size) : "more than there can be",
+                           fmt::join(header.shape, ", "), header.descr));
     shape_ = header.shape;
     data_ = bytes;
     width_ = header.width;

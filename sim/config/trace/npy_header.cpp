@@ -4,8 +4,8 @@
 
 #include <charconv>
 
-#include "base/error.hpp"
 #include "config/json_text.hpp"
+#include "config/trace/refuse.hpp"
 
 namespace moesim {
 namespace {
@@ -16,7 +16,7 @@ class Literal {
     Literal(std::string_view text, const std::string& where) : rest_(text), where_(where) {}
 
     [[noreturn]] void fail(const std::string& found, const std::string& expected) const {
-        throw InputError(fmt::format("{}: header: found {}, expected {}", where_, found, expected));
+        refuse(where_ + ": header", found, expected);
     }
     [[noreturn]] void fail_here(const std::string& expected) const {
         fail(rest_.empty() ? "its end" : fmt::format("`{}`", clipped(std::string(rest_.substr(0, 24)))), expected);

@@ -5,27 +5,23 @@
 #include <limits>
 #include <optional>
 
-#include "base/error.hpp"
+#include "config/trace/refuse.hpp"
 
 namespace moesim {
 namespace {
 
-[[noreturn]] void fail(const std::string& where, const std::string& found, const std::string& expected) {
-    throw InputError(fmt::format("{}: found {}, expected {}", where, found, expected));
-}
-
 void check_option(const std::string& file, const char* name, std::optional<std::size_t> value, std::size_t most) {
     if (value && (*value < 1 || *value > most))
-        fail(file, fmt::format("the option {} = {}", name, *value), fmt::format("1 to {}", most));
+        refuse(file, fmt::format("the option {} = {}", name, *value), fmt::format("1 to {}", most));
 }
 
 // A dimension has a range, must be as before (0: nothing was before), and as the options say.
 void check_dimension(const std::string& where, const char* name, std::size_t value, std::size_t most,
                      std::size_t before, std::optional<std::size_t> option) {
     const std::string found = fmt::format("{} = {}", name, value);
-    if (value < 1 || value > most) fail(where, found, fmt::format("1 to {}", most));
-    if (before != 0 && value != before) fail(where, found, fmt::format("{}, as before in the file", before));
-    if (option && value != *option) fail(where, found, fmt::format("{}, as the options say", *option));
+    if (value < 1 || value > most) refuse(where, found, fmt::format("1 to {}", most));
+    if (before != 0 && value != before) refuse(where, found, fmt::format("{}, as before in the file", before));
+    if (option && value != *option) refuse(where, found, fmt::format("{}, as the options say", *option));
 }
 
 }  // namespace
@@ -44,8 +40,8 @@ void TraceBuilder::expect(std::size_t tokens, std::size_t layers, std::size_t to
     trace_.layers = layers;
     trace_.top_k = top_k;
     if (tokens > (max_trace_ids - trace_.choices.size()) / (layers * top_k))
-        fail(where, fmt::format("another [{}][{}][{}] (tokens, layers, top_k)", tokens, layers, top_k),
-             fmt::format("at most {} ids in all", max_trace_ids));
+        refuse(where, fmt::format("another [{}][{}][{}] (tokens, layers, top_k)", tokens, layers, top_k),
+               fmt::format("at most {} ids in all", max_trace_ids));
 }
 
 void TraceBuilder::mark_source() {
@@ -63,18 +59,18 @@ std::size_t TraceBuilder::first_repeat(std::size_t begin) const {
 
 void TraceBuilder::fail_id(const std::string& where, std::int64_t id) const {
     const bool clamped = id == std::numeric_limits<std::int64_t>::max();  // as readers do with what is larger still
-    fail(where, fmt::format("{}{}", id, clamped ? " or more" : ""),
-         fmt::format("an expert from 0 to {}{}, or -1 for none", limit_ - 1,
-                     options_.experts ? ", as the options say" : ""));
+    refuse(where, fmt::format("{}{}", id, clamped ? " or more" : ""),
+           fmt::format("an expert from 0 to {}{}, or -1 for none", limit_ - 1,
+                       options_.experts ? ", as the options say" : ""));
 }
 
 void TraceBuilder::fail_repeat(const std::string& where, std::int64_t id) {
-    fail(where, fmt::format("expert {} for the second time", id), "each expert once a token and layer");
+    refuse(where, fmt::format("expert {} for the second time", id), "each expert once a token and layer");
 }
 
 RoutingTrace TraceBuilder::finish() {
-    if (trace_.choices.empty()) fail(trace_.origin, "no tokens", "one or more");
-    if (largest_ < 0) fail(trace_.origin, "-1 everywhere", "an expert for one token or more");
+    if (trace_.choices.empty()) refuse(trace_.origin, "no tokens", "one or more");
+    if (largest_ < 0) refuse(trace_.origin, "-1 everywhere", "an expert for one token or more");
     trace_.tokens = trace_.choices.size() / (trace_.layers * trace_.top_k);
     trace_.experts = options_.experts.value_or(static_cast<std::size_t>(largest_) + 1);
     return std::move(trace_);

@@ -10,6 +10,7 @@
 #include "config/json_text.hpp"
 #include "config/trace/json_lines.hpp"
 #include "config/trace/npy.hpp"
+#include "config/trace/refuse.hpp"
 
 namespace moesim {
 namespace {
@@ -89,8 +90,7 @@ void refuse_containers(std::string_view bytes, const std::string& file) {
     if (bytes.find_first_not_of(" \t\r\n") == bytes.npos)
         throw InputError(fmt::format("{}: found an empty file, expected {}", file, a_trace));
     for (const auto& [magic, what] : kinds)
-        if (bytes.substr(0, magic.size()) == magic)
-            throw InputError(fmt::format("{}: found {}, expected {}", file, what, a_trace));
+        if (bytes.substr(0, magic.size()) == magic) refuse(file, what, a_trace);
 }
 
 TraceFormat format_of(std::string_view bytes, const std::string& file) {
