@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
+#include <exception>
 #include <fstream>
 #include <functional>
 #include <stdexcept>
@@ -146,9 +148,7 @@ void routing(std::int64_t experts, std::int64_t top_k) {
     }
 }
 
-}  // namespace
-
-int main() {
+void print_all() {
     const std::string source = MOESIM_SOURCE_DIR;
     const std::string main_scenario = source + "/scenarios/main/top2-64-experts-32-h100.json";
     const std::string layer = source + "/tests/bench/one-layer-16-gpus.json";
@@ -169,4 +169,15 @@ int main() {
     const Usage small = best_of(20, [&] { return run_program({"run", layer, "--json"}); });
     fmt::print("\none layer on 16 GPUs, end to end\n  {:.1f} ms CPU, of which start-up {:.1f} ms (moesim --version)\n",
                small.cpu_s * 1e3, help.cpu_s * 1e3);
+}
+
+}  // namespace
+
+int main() {
+    try {
+        print_all();
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "moesim_bench: %s\n", e.what());
+        return 1;
+    }
 }
