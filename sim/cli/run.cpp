@@ -34,10 +34,10 @@ struct RunOptions {
 void warn_if_slow(const Scenario& scenario) {
     const std::int64_t messages = scenario.parallelism.expert * (scenario.parallelism.expert - 1);
     const bool direct = scenario.dispatch.dedup != Dedup::node;
-    if (scenario.network == NetworkKind::simgrid && direct && messages > 8000)
+    if (scenario.network.model == NetworkKind::simgrid && direct && messages > 8000)
         fmt::print(stderr,
-                   "moesim: note: an all-to-all of {} messages takes the network model \"simgrid\" minutes; \"bound\" "
-                   "takes seconds for the whole run\n",
+                   "moesim: note: an all-to-all of {} messages takes the network model \"simgrid\" minutes; \"fluid\" "
+                   "gives the same answer in seconds\n",
                    messages);
 }
 

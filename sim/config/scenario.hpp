@@ -81,7 +81,16 @@ struct ScheduleSpec {
     bool operator==(const ScheduleSpec&) const = default;
 };
 
-enum class NetworkKind : unsigned char { simgrid, bound };
+// Who shares out the links: SimGrid's own flow model; ours, which gives the same answers and scales; or a closed form.
+enum class NetworkKind : unsigned char { simgrid, fluid, bound };
+inline constexpr std::array network_names = {"simgrid", "fluid", "bound"};
+
+struct NetworkSpec {
+    NetworkKind model = NetworkKind::fluid;
+    // fluid: how far from exact an end may be, in parts of how long the transfer lasts (see fluid::Island); 0: exact.
+    double tolerance = 0.005;
+    bool operator==(const NetworkSpec&) const = default;
+};
 
 // A GPU that runs at `speed` times its nominal rate between two moments of the simulation.
 struct StragglerSpec {
@@ -106,7 +115,7 @@ struct Scenario {
     PlacementMethod placement = PlacementMethod::contiguous;
     DispatchSpec dispatch;
     ScheduleSpec schedule;
-    NetworkKind network = NetworkKind::simgrid;
+    NetworkSpec network;
     std::vector<StragglerSpec> stragglers;
     bool operator==(const Scenario&) const = default;
 };

@@ -179,8 +179,12 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
     s.dispatch = parse_dispatch(o["dispatch"]);
     s.schedule = parse_schedule(o["schedule"]);
     if (o["network"].present()) {
-        const JsonObject network(o["network"], {"model"});
-        s.network = static_cast<NetworkKind>(network["model"].choice({"simgrid", "bound"}));
+        const JsonObject network(o["network"], {"model", "tolerance"});
+        s.network.model = static_cast<NetworkKind>(network["model"].choice({"simgrid", "fluid", "bound"}));
+        const JsonValue tolerance = network["tolerance"];
+        if (tolerance.present() && s.network.model != NetworkKind::fluid)
+            tolerance.fail("nothing, since only the model \"fluid\" has a tolerance");
+        if (tolerance.present()) s.network.tolerance = tolerance.number(0, 0.1);
     }
     s.stragglers = parse_stragglers(o["stragglers"], s.parallelism);
     if (const auto excess = excess_of(s)) o[excess->key].fail_with(excess->found, excess->expected);

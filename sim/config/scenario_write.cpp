@@ -47,7 +47,6 @@ nlohmann::ordered_json to_json(const Scenario& s) {
     constexpr std::array<const char*, 2> placements = {"contiguous", "round_robin"};
     constexpr std::array<const char*, 3> dedups = {"none", "rank", "node"};
     constexpr std::array<const char*, 2> orders = {"sequential", "interleaved"};
-    constexpr std::array<const char*, 2> networks = {"simgrid", "bound"};
     Out j = {{"schema", "moesim.scenario/1"}, {"name", s.name}};
     if (!s.description.empty()) j["description"] = s.description;
     if (!s.source.empty()) j["source"] = s.source;
@@ -66,7 +65,8 @@ nlohmann::ordered_json to_json(const Scenario& s) {
     j["schedule"] = {{"micro_batches", s.schedule.micro_batches},
                      {"chunks", s.schedule.chunks},
                      {"order", orders[static_cast<std::size_t>(s.schedule.order)]}};
-    j["network"] = {{"model", networks[static_cast<std::size_t>(s.network)]}};
+    j["network"] = {{"model", network_names[static_cast<std::size_t>(s.network.model)]}};
+    if (s.network.model == NetworkKind::fluid) j["network"]["tolerance"] = s.network.tolerance;
     j["stragglers"] = json(s.stragglers);
     return j;
 }

@@ -17,7 +17,7 @@ Task message_task(const Message& m, const Label& label, NetworkKind network, con
     t.peer = m.to;
     t.bytes = m.bytes;
     t.latency = model.latency(route);
-    t.kind = network == NetworkKind::simgrid ? TaskKind::transfer : TaskKind::delay;
+    t.kind = network == NetworkKind::bound ? TaskKind::delay : TaskKind::transfer;
     if (t.kind == TaskKind::delay) t.duration = t.latency + t.bytes / model.narrowest(route);
     return t;
 }

@@ -62,7 +62,7 @@ void Pipeline::build(const Progress& progress) {
         }
         for (Batch& b : batches) after_experts(b);
     }
-    if (scenario_.network == NetworkKind::bound) add_link_bound();
+    if (scenario_.network.model == NetworkKind::bound) add_link_bound();
     result_.memory = memory_.layouts();
 }
 
@@ -147,7 +147,7 @@ CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage
     const Label what = label(b, stage, out ? Stream::dispatch : Stream::return_, chunk);
     TaskGraph& graph = result_.graph;
     CollectiveEnds ends = add_collective_ends(graph, what, grid_.ranks());
-    if (scenario_.network == NetworkKind::simgrid)
+    if (scenario_.network.model != NetworkKind::bound)
         add_transfers(graph, ends, what, messages, result_.plan.fabric, messages_);
     else
         bounds = group_bounds_.add(graph, ends, what, messages, held);
@@ -189,7 +189,7 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
         }
         const Bytes bytes = cost_.activation(tokens[ranks[0].value()]);
         const auto first = result_.graph.tasks().size();
-        const auto done = add_ring_all_reduce(result_.graph, label, ranks, own, bytes, times, scenario_.network,
+        const auto done = add_ring_all_reduce(result_.graph, label, ranks, own, bytes, times, scenario_.network.model,
                                               result_.plan.fabric, messages_);
         for (std::size_t i = first; i < result_.graph.tasks().size(); ++i) {
             const Task& t = result_.graph.tasks()[i];

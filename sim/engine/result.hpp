@@ -40,6 +40,7 @@ struct Result {
     std::vector<BytesPerSecond> link_capacity;  // [link], usable
     Matrix<std::int64_t> rank_bytes;            // [from][to]
     std::vector<MemoryLayout> memory;           // [rank]
+    double network_coarseness = 0;              // see SimulatedCluster::coarseness
 };
 
 }  // namespace moesim

@@ -9,14 +9,15 @@ namespace {
 
 class Runner {
   public:
-    Runner(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
+    Runner(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages, const NetworkSpec& network,
            const std::vector<SpeedChange>& speeds, const OnProgress& progress)
         : tasks_(graph.tasks()), progress_(progress), times_(tasks_.size()), waits_(tasks_.size()),
-          first_successor_(tasks_.size() + 1), cluster_(fabric, messages, speeds, [this](TaskId id) { end(id); }) {
+          first_successor_(tasks_.size() + 1),
+          cluster_(fabric, messages, network, speeds, [this](TaskId id) { end(id); }) {
         index_edges(graph.edges());
     }
 
-    std::vector<TaskTime> run() {
+    TaskTimes run() {
         cluster_.run([this] {
             std::vector<TaskId> roots;
             for (TaskId id = 0; id < tasks_.size(); ++id)
@@ -26,7 +27,7 @@ class Runner {
         });
         if (ended_ != tasks_.size())
             throw InternalError(fmt::format("{} of {} tasks never ran", tasks_.size() - ended_, tasks_.size()));
-        return std::move(times_);
+        return {std::move(times_), cluster_.coarseness()};
     }
 
   private:
@@ -105,9 +106,9 @@ class Runner {
 
 }  // namespace
 
-std::vector<TaskTime> run_tasks(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
-                                const std::vector<SpeedChange>& speeds, const OnProgress& progress) {
-    return Runner(graph, fabric, messages, speeds, progress).run();
+TaskTimes run_tasks(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
+                    const NetworkSpec& network, const std::vector<SpeedChange>& speeds, const OnProgress& progress) {
+    return Runner(graph, fabric, messages, network, speeds, progress).run();
 }
 
 }  // namespace moesim

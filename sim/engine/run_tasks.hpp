@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "config/scenario.hpp"
 #include "engine/task_graph.hpp"
 #include "network/message.hpp"
 #include "network/simulated_cluster.hpp"
@@ -18,8 +19,13 @@ struct TaskTime {
 // Called now and then with the share of the work that is done, 0..1.
 using OnProgress = std::function<void(double share)>;
 
+struct TaskTimes {
+    std::vector<TaskTime> tasks;  // [task]
+    double coarseness = 0;        // of the network (see SimulatedCluster::coarseness)
+};
+
 // Throws InternalError where the graph has a cycle, which leaves tasks that never start.
-std::vector<TaskTime> run_tasks(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
-                                const std::vector<SpeedChange>& speeds, const OnProgress& progress);
+TaskTimes run_tasks(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
+                    const NetworkSpec& network, const std::vector<SpeedChange>& speeds, const OnProgress& progress);
 
 }  // namespace moesim

@@ -42,15 +42,18 @@ void check_memory(const Result& result) {
 }  // namespace
 
 Result simulate(Plan plan, const Progress& progress) {
-    Result result{std::move(plan), {}, {}, {}, {}, {}, {}, {}, {}};
+    Result result{std::move(plan), {}, {}, {}, {}, {}, {}, {}, {}, {}};
     const MessageModel messages(result.plan.fabric, result.plan.scenario.profile);
     Pipeline(result, messages).build(progress);
     check_memory(result);
     const OnProgress on_progress = [&](double share) {
         if (progress) progress("simulating", share);
     };
-    result.times = run_tasks(result.graph, result.plan.fabric, messages, speed_changes(result.plan.scenario.stragglers),
-                             on_progress);
+    const Scenario& s = result.plan.scenario;
+    TaskTimes times =
+        run_tasks(result.graph, result.plan.fabric, messages, s.network, speed_changes(s.stragglers), on_progress);
+    result.times = std::move(times.tasks);
+    result.network_coarseness = times.coarseness;
     return result;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <xbt/log.h>
 
+#include <cmath>
 #include <map>
 #include <simgrid/kernel/ProfileBuilder.hpp>
 #include <simgrid/kernel/Timer.hpp>
@@ -10,6 +11,7 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
+#include "network/fluid_on_clock.hpp"
 
 namespace moesim {
 namespace {
@@ -40,20 +42,19 @@ std::unique_ptr<s4u::Engine> make_engine() {
 
 class SimulatedCluster::Impl {
   public:
-    Impl(const Fabric& fabric, const MessageModel& messages, const std::vector<SpeedChange>& changes, OnDone on_done)
-        : engine_(make_engine()), on_done_(std::move(on_done)) {
-        auto* zone = s4u::create_full_zone("cluster");
+    Impl(const Fabric& fabric, const MessageModel& messages, const NetworkSpec& network,
+         const std::vector<SpeedChange>& changes, OnDone on_done)
+        : engine_(make_engine()), fabric_(fabric), on_done_(std::move(on_done)) {
+        const bool fluid = network.model == NetworkKind::fluid;
+        auto* zone = fluid ? s4u::create_empty_zone("cluster") : s4u::create_full_zone("cluster");
         for (std::size_t r = 0; r < fabric.ranks(); ++r)
             hosts_.push_back(zone->create_host(fmt::format("gpu{}", r), flops_per_second));
         set_speeds(changes);
         for (s4u::Host* host : hosts_) host->seal();
-        std::vector<s4u::LinkInRoute> links;
-        for (std::size_t l = 0; l < fabric.links().size(); ++l) {
-            auto* link = zone->create_link(fabric.links()[l].name, messages.capacity(LinkId(l)).value());
-            link->set_latency(0.0)->seal();
-            links.emplace_back(link);
-        }
-        add_routes(*zone, fabric, links);
+        if (fluid)
+            fluid_ = std::make_unique<FluidOnClock>(fabric, messages, network.tolerance, on_done_);
+        else
+            add_links(*zone, messages);
         zone->seal();
         s4u::Activity::on_completion_cb([this](const s4u::Activity& activity) { ended(activity); });
     }
@@ -64,11 +65,14 @@ class SimulatedCluster::Impl {
     }
 
     [[nodiscard]] s4u::Host* host(RankId rank) const { return hosts_[rank.value()]; }
+    // Nothing where flows are SimGrid's.
+    [[nodiscard]] FluidOnClock* fluid() const { return fluid_.get(); }
 
     void run(std::function<void()> first) {
         simgrid::kernel::timer::Timer::set(0.0, std::move(first));
         engine_->run();
         if (!running_.empty()) throw InternalError("the simulation ended with activities under way");
+        if (fluid_) fluid_->check_all_ended();
     }
 
   private:
@@ -86,13 +90,18 @@ class SimulatedCluster::Impl {
                 fmt::format("speed{}", rank.value()), text, -1.0));
     }
 
-    void add_routes(s4u::NetZone& zone, const Fabric& fabric, const std::vector<s4u::LinkInRoute>& links) {
-        std::vector<s4u::LinkInRoute> route;
-        for (std::size_t from = 0; from < fabric.ranks(); ++from)
-            for (std::size_t to = 0; to < fabric.ranks(); ++to) {
+    void add_links(s4u::NetZone& zone, const MessageModel& messages) {
+        std::vector<s4u::LinkInRoute> links, route;
+        for (std::size_t l = 0; l < fabric_.links().size(); ++l) {
+            auto* link = zone.create_link(fabric_.links()[l].name, messages.capacity(LinkId(l)).value());
+            link->set_latency(0.0)->seal();
+            links.emplace_back(link);
+        }
+        for (std::size_t from = 0; from < fabric_.ranks(); ++from)
+            for (std::size_t to = 0; to < fabric_.ranks(); ++to) {
                 if (from == to) continue;
                 route.clear();
-                const Route path = fabric.route(RankId(from), RankId(to));
+                const Route path = fabric_.route(RankId(from), RankId(to));
                 for (const LinkId id : path.links()) route.push_back(links[id.value()]);
                 zone.add_route(hosts_[from]->get_netpoint(), hosts_[to]->get_netpoint(), nullptr, nullptr, route,
                                false);
@@ -110,15 +119,17 @@ class SimulatedCluster::Impl {
     }
 
     std::unique_ptr<s4u::Engine> engine_;
+    const Fabric& fabric_;
     OnDone on_done_;
     std::vector<s4u::Host*> hosts_;
     std::unordered_map<const s4u::Activity*, Running> running_;
     s4u::ActivityPtr last_ended_;
+    std::unique_ptr<FluidOnClock> fluid_;
 };
 
-SimulatedCluster::SimulatedCluster(const Fabric& fabric, const MessageModel& messages,
+SimulatedCluster::SimulatedCluster(const Fabric& fabric, const MessageModel& messages, const NetworkSpec& network,
                                    const std::vector<SpeedChange>& changes, OnDone on_done)
-    : impl_(std::make_unique<Impl>(fabric, messages, changes, std::move(on_done))) {}
+    : impl_(std::make_unique<Impl>(fabric, messages, network, changes, std::move(on_done))) {}
 
 SimulatedCluster::~SimulatedCluster() = default;
 
@@ -129,7 +140,9 @@ void SimulatedCluster::start_compute(std::uint32_t token, RankId rank, Seconds a
     impl_->start(token, exec);
 }
 
-void SimulatedCluster::start_flow(std::uint32_t token, RankId from, RankId to, Bytes bytes) {
+void SimulatedCluster::start_flow(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
+    if (impl_->fluid() != nullptr) return impl_->fluid()->start(token, from, to, bytes, cap);
+    if (std::isfinite(cap.value())) throw InternalError("SimGrid's own flows have no cap");
     const auto comm = s4u::Comm::sendto_init(impl_->host(from), impl_->host(to));
     comm->set_payload_size(static_cast<std::uint64_t>(bytes.value()));
     impl_->start(token, comm);
@@ -140,6 +153,8 @@ void SimulatedCluster::after(Seconds delay, std::function<void()> callback) {
 }
 
 Seconds SimulatedCluster::now() const { return Seconds(s4u::Engine::get_clock()); }
+
+double SimulatedCluster::coarseness() const { return impl_->fluid() == nullptr ? 0 : impl_->fluid()->coarseness(); }
 
 void SimulatedCluster::run(std::function<void()> first) { impl_->run(std::move(first)); }
 

@@ -2,11 +2,13 @@
 // SimGrid's clock with one host a GPU and the fabric's links: what is started here takes simulated time.
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "base/units.hpp"
+#include "config/scenario.hpp"
 #include "network/message.hpp"
 #include "topology/fabric.hpp"
 
@@ -22,27 +24,32 @@ struct SpeedChange {
 // One simulation. SimGrid's clock cannot be set back, so a process holds one of these in its life: making a second
 // one throws InternalError.
 //
-// Flows share links max-min fairly: SimGrid's flow model CM02 without cross-traffic, TCP window and RTT weights.
-// Link latencies are not given to SimGrid, which would weigh flows by them: whoever starts a flow waits first.
+// Flows share links max-min fairly. With the model `simgrid` they are SimGrid's: CM02 without cross-traffic, TCP window
+// and RTT weights; with `fluid` a FluidNetwork moves them on SimGrid's clock. Latencies are no part of either: whoever
+// starts a flow waits first.
 class SimulatedCluster {
   public:
     // Called with the token of whatever has just ended; may start more.
     using OnDone = std::function<void(std::uint32_t token)>;
 
     // Changes of one rank are in the order of their times.
-    SimulatedCluster(const Fabric& fabric, const MessageModel& messages, const std::vector<SpeedChange>& changes,
-                     OnDone on_done);
+    SimulatedCluster(const Fabric& fabric, const MessageModel& messages, const NetworkSpec& network,
+                     const std::vector<SpeedChange>& changes, OnDone on_done);
     ~SimulatedCluster();
     SimulatedCluster(const SimulatedCluster&) = delete;
     SimulatedCluster& operator=(const SimulatedCluster&) = delete;
 
     // Each of these takes a positive amount.
     void start_compute(std::uint32_t token, RankId rank, Seconds at_nominal_speed);
-    void start_flow(std::uint32_t token, RankId from, RankId to, Bytes bytes);
+    // `cap`: the most that it takes of any link; only the fluid network has that, others throw InternalError.
+    void start_flow(std::uint32_t token, RankId from, RankId to, Bytes bytes,
+                    BytesPerSecond cap = BytesPerSecond(std::numeric_limits<double>::infinity()));
     // Calls back after a delay; not through on_done, so that it can serve as a part of something larger.
     void after(Seconds delay, std::function<void()> callback);
 
     [[nodiscard]] Seconds now() const;
+    // How coarse the fluid network's steps were (see FluidNetwork::coarseness), 0 for SimGrid's own.
+    [[nodiscard]] double coarseness() const;
     // Advances the clock until nothing is left to end. `first` starts the first things, on the running clock.
     void run(std::function<void()> first);
 

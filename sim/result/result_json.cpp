@@ -103,6 +103,19 @@ Out memory_json(const Result& r, const Metrics& m) {
             {"ranks", std::move(ranks)}};
 }
 
+// How far the fluid network's times may be from exact sharing: relative bounds that tests hold it to (see
+// tests/property/fluid_property_test.cpp), and how coarse its steps were in fact.
+nlohmann::ordered_json network_json(const Result& r) {
+    const NetworkSpec& n = r.plan.scenario.network;
+    nlohmann::ordered_json j = {{"model", network_names[static_cast<std::size_t>(n.model)]}};
+    if (n.model != NetworkKind::fluid) return j;
+    j["tolerance"] = n.tolerance;
+    j["coarsest_step"] = r.network_coarseness;
+    j["makespan_error_bound"] = n.tolerance;
+    j["rank_error_bound"] = 2 * n.tolerance;
+    return j;
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const Result& r, const Metrics& m) {
@@ -121,6 +134,7 @@ nlohmann::ordered_json to_json(const Result& r, const Metrics& m) {
             {"traffic", traffic_json(r)},
             {"links", links_json(r, m)},
             {"memory", memory_json(r, m)},
+            {"network", network_json(r)},
             {"timeline", timeline_json(r)},
             {"scenario", to_json(r.plan.scenario)}};
 }

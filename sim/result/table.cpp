@@ -52,8 +52,12 @@ void head(Text& out, const Result& r, const Metrics& m) {
              human_count(static_cast<double>(m.tokens) / static_cast<double>(s.parallelism.data)),
              policy_names[static_cast<std::size_t>(s.routing.policy)], skew(s.routing),
              s.placement == PlacementMethod::contiguous ? "contiguous" : "round-robin");
-    out.line("  network model {}, seed {}, moesim {}", s.network == NetworkKind::simgrid ? "simgrid" : "bound", s.seed,
-             version());
+    const std::string within =
+        s.network.model == NetworkKind::fluid && s.network.tolerance > 0
+            ? fmt::format(" (each transfer's end within about {:.2g}% of its duration)", s.network.tolerance * 100)
+            : "";
+    out.line("  network model {}{}, seed {}, moesim {}", network_names[static_cast<std::size_t>(s.network.model)],
+             within, s.seed, version());
     out.line("");
     out.line("makespan     {:>10}   {} tokens/s", human(m.makespan), human_count(m.tokens_per_s));
     out.line("");

@@ -1,4 +1,5 @@
 // What holds for every scenario.
+#include <algorithm>
 #include <map>
 #include <numeric>
 #include <tuple>
@@ -132,8 +133,8 @@ TEST_CASE("tokens, bytes and time are conserved") {
     for (std::uint64_t i = 0; i < scenarios; ++i) {
         INFO("random_scenario(" << i << ")");
         Scenario s = random_scenario(i);
-        for (const NetworkKind network : {NetworkKind::simgrid, NetworkKind::bound}) {
-            s.network = network;
+        for (const NetworkKind network : {NetworkKind::simgrid, NetworkKind::fluid, NetworkKind::bound}) {
+            s.network.model = network;
             CHECK(simulate_and(s, [](const Result& r, const Metrics& m) {
                       nlohmann::json broken = nlohmann::json::array();
                       check_conservation(r, broken);
@@ -148,9 +149,38 @@ TEST_CASE("the closed-form bound is never above the simulation") {
     for (std::uint64_t i = 0; i < scenarios; ++i) {
         INFO("random_scenario(" << i << ")");
         Scenario s = random_scenario(i);
+        s.network.model = NetworkKind::simgrid;
         const double simulated = simulate_document(s)["makespan_s"].get<double>();
-        s.network = NetworkKind::bound;
+        s.network.model = NetworkKind::bound;
         CHECK(simulate_document(s)["makespan_s"].get<double>() <= simulated * (1 + 1e-9));
+    }
+}
+
+TEST_CASE("the fluid network gives SimGrid's times: exactly, or within its tolerance") {
+    const auto finish_times = [](const Scenario& s) {
+        return simulate_and(s,
+                            [](const Result& r, const Metrics&) {
+                                std::vector<double> finish;
+                                for (const TaskTime& t : r.times) finish.push_back(t.finish.value());
+                                return nlohmann::json(finish);
+                            })
+            .get<std::vector<double>>();
+    };
+    for (std::uint64_t i = 0; i < scenarios; ++i) {
+        INFO("random_scenario(" << i << ")");
+        Scenario s = random_scenario(i);
+        s.network.model = NetworkKind::simgrid;
+        const auto reference = finish_times(s);
+        const double makespan = *std::max_element(reference.begin(), reference.end());
+        s.network = {NetworkKind::fluid, 0};
+        const auto exact = finish_times(s);
+        REQUIRE(exact.size() == reference.size());
+        double worst = 0;
+        for (std::size_t t = 0; t < exact.size(); ++t) worst = std::max(worst, std::abs(exact[t] - reference[t]));
+        CHECK(worst <= 1e-6 * makespan);
+        s.network.tolerance = NetworkSpec{}.tolerance;
+        const auto quick = finish_times(s);
+        CHECK(std::abs(*std::max_element(quick.begin(), quick.end()) / makespan - 1) < 0.005);
     }
 }
 

@@ -24,12 +24,13 @@ Task transfer(std::size_t from, std::size_t to, std::int64_t bytes, double laten
 }
 
 std::vector<double> finish_times(const TaskGraph& graph, const TopologySpec& topology,
-                                 const std::vector<SpeedChange>& speeds) {
+                                 const std::vector<SpeedChange>& speeds, const NetworkSpec& network) {
     return in_child([&] {
         const Fabric fabric = build_fabric(topology);
         const MessageModel messages(fabric, ideal_profile());
         nlohmann::json all = nlohmann::json::array();
-        for (const TaskTime& t : run_tasks(graph, fabric, messages, speeds, {})) all.push_back(t.finish.value());
+        for (const TaskTime& t : run_tasks(graph, fabric, messages, network, speeds, {}).tasks)
+            all.push_back(t.finish.value());
         return all;
     });
 }

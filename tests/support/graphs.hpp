@@ -11,6 +11,7 @@ Task transfer(std::size_t from, std::size_t to, std::int64_t bytes, double laten
 
 // The finish times of the graph's tasks on the topology with the ideal profile, in seconds.  [task]
 std::vector<double> finish_times(const TaskGraph& graph, const TopologySpec& topology,
-                                 const std::vector<SpeedChange>& speeds = {});
+                                 const std::vector<SpeedChange>& speeds = {},
+                                 const NetworkSpec& network = {NetworkKind::simgrid, 0});
 
 }  // namespace moesim::test

@@ -149,8 +149,8 @@ TEST_CASE("a second simulation in one process is refused, since SimGrid's clock 
         const MessageModel messages(fabric, ideal_profile());
         TaskGraph g;
         g.add(compute(0, 1));
-        run_tasks(g, fabric, messages, {}, {});
-        run_tasks(g, fabric, messages, {}, {});
+        run_tasks(g, fabric, messages, NetworkSpec{NetworkKind::simgrid, 0}, {}, {});
+        run_tasks(g, fabric, messages, NetworkSpec{NetworkKind::simgrid, 0}, {}, {});
         return nlohmann::json();
     };
     CHECK_THROWS_WITH(in_child(twice), "a process can hold one simulation only");

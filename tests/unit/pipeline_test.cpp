@@ -50,7 +50,7 @@ TEST_CASE("the bound equals the simulation for a uniform all-to-all on one switc
     for (const std::int64_t gpus : {2, 8, 16}) {
         Scenario s = even(gpus, 16 * gpus);
         const double simulated = simulate_document(s)["makespan_s"].get<double>();
-        s.network = NetworkKind::bound;
+        s.network.model = NetworkKind::bound;
         CHECK(simulate_document(s)["makespan_s"].get<double>() == Approx(simulated).epsilon(1e-6));
     }
 }
@@ -166,7 +166,7 @@ TEST_CASE("independent expert groups do not hold each other back in the bound") 
                     {RankId(2), 0.02, Seconds(3e-3), std::nullopt},
                     {RankId(3), 0.02, Seconds(3e-3), std::nullopt}};
     const double simulated = simulate_document(s)["makespan_s"].get<double>();
-    s.network = NetworkKind::bound;
+    s.network.model = NetworkKind::bound;
     CHECK(simulate_document(s)["makespan_s"].get<double>() <= simulated * (1 + 1e-9));
 }
 
@@ -177,7 +177,7 @@ TEST_CASE("the bound keeps the busiest link of every layer") {
     s.topology = small_tree(2, 2, 8.0);
     s.model.moe_layers = 3;
     const double simulated = simulate_document(s)["makespan_s"].get<double>();
-    s.network = NetworkKind::bound;
+    s.network.model = NetworkKind::bound;
     const double uplink = 2 * 2 * 100 * 128 / (1e8 * 2 / 8);
     CHECK(simulated > 6 * uplink);
     CHECK(simulate_document(s)["makespan_s"].get<double>() == Approx(simulated).epsilon(0.02));

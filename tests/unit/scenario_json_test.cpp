@@ -103,7 +103,8 @@ Scenario wild_scenario(std::uint64_t number) {
     if (s.routing.policy == Policy::softmax_topk && coin()) s.routing.gaussian_noise = spread(random, 1e-9, 10);
     if (coin()) s.routing.capacity_factor = spread(random, 1e-3, 1e6);
     s.dispatch.return_dtype = coin() ? Dtype::bf16 : Dtype::fp8;
-    s.network = coin() ? NetworkKind::simgrid : NetworkKind::bound;
+    s.network.model = coin() ? NetworkKind::simgrid : coin() ? NetworkKind::fluid : NetworkKind::bound;
+    if (s.network.model == NetworkKind::fluid) s.network.tolerance = spread(random, 1e-9, 0.1);
     if (coin()) {
         s.stragglers = {{RankId(0), spread(random, 1e-3, 1), Seconds(spread(random, 1e-9, 1)), Seconds(2)},
                         {RankId(0), spread(random, 1e-3, 1), Seconds(2), std::nullopt}};
