@@ -19,6 +19,7 @@ class Matrix {
     [[nodiscard]] std::span<const T> row(std::size_t r) const { return {data_.data() + r * cols_, cols_}; }
     [[nodiscard]] std::span<T> row(std::size_t r) { return {data_.data() + r * cols_, cols_}; }
     [[nodiscard]] const std::vector<T>& values() const { return data_; }
+    void fill(T value) { data_.assign(data_.size(), value); }
     bool operator==(const Matrix&) const = default;
 
   private:

@@ -1,5 +1,8 @@
 // The simulated network and clock against closed forms, to 1e-9.
 #include "network/busiest_link.hpp"
+
+#include "base/random.hpp"
+#include "network/placement_loads.hpp"
 #include "support/catch.hpp"
 #include "support/graphs.hpp"
 #include "support/in_child.hpp"
@@ -141,6 +144,37 @@ TEST_CASE("message latency is overhead, wires and ramp") {
     const Route route = fabric.route(RankId(0), RankId(1));
     CHECK(model.latency(route).value() == is(9e-6));
     CHECK(model.narrowest(route).value() == is(5e8));
+}
+
+TEST_CASE("the busiest link of a placement, for searches") {
+    // Ranks 0 and 1 send 3 and 5 MB to expert 0, 2 and 4 MB to expert 1; links of 1 GB/s.
+    // Expert 0 on rank 0, 1 on 1: 0 -> 1 2 MB, 1 -> 0 5 MB: 5 ms. Both on rank 0: 1 -> 0 9 MB: 9 ms.
+    const Fabric fabric = build_fabric(one_switch(2));
+    Matrix<double> bytes(2, 2);
+    bytes(0, 0) = 3e6, bytes(1, 0) = 5e6, bytes(0, 1) = 2e6, bytes(1, 1) = 4e6;
+    PlacementLoads loads(fabric, MessageModel(fabric, ideal_profile()), bytes);
+    CHECK(loads.busiest(std::vector{RankId(0), RankId(1)}).value() == is(5e-3));
+    CHECK(loads.busiest(std::vector{RankId(0), RankId(0)}).value() == is(9e-3));
+}
+
+TEST_CASE("it is that of the same bytes as messages") {
+    const Fabric fabric = build_fabric(small_tree(4, 4, 2.0));
+    const MessageModel messages(fabric, ideal_profile());
+    RandomStream random(5, 5);
+    for (int round = 0; round < 50; ++round) {
+        Matrix<double> bytes(16, 24);
+        std::vector<RankId> home;
+        std::vector<Transfer> transfers;
+        for (std::size_t e = 0; e < 24; ++e) home.emplace_back(random.below(16));
+        for (std::size_t r = 0; r < 16; ++r)
+            for (std::size_t e = 0; e < 24; ++e) {
+                const std::int64_t b = random.below(1'000'000);
+                bytes(r, e) = static_cast<double>(b);
+                if (home[e] != RankId(r)) transfers.push_back({RankId(r), home[e], Bytes(b)});
+            }
+        CHECK(PlacementLoads(fabric, messages, bytes).busiest(home).value() ==
+              is(busiest_link_time(fabric, messages, transfers).value()));
+    }
 }
 
 TEST_CASE("a second simulation in one process is refused, since SimGrid's clock goes on") {
