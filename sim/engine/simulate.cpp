@@ -10,11 +10,14 @@
 namespace moesim {
 namespace {
 
-std::vector<SpeedChange> speed_changes(const std::vector<StragglerSpec>& stragglers) {
+// A slower kind of GPU is one from the start to the end; what slows a straggler comes on top of it.
+std::vector<SpeedChange> speed_changes(const std::vector<StragglerSpec>& stragglers, const Fabric& fabric) {
     std::vector<SpeedChange> changes;
+    for (std::size_t r = 0; r < fabric.ranks(); ++r)
+        if (fabric.speed(RankId(r)) != 1.0) changes.push_back({RankId(r), Seconds(0), fabric.speed(RankId(r))});
     for (const StragglerSpec& s : stragglers) {
-        changes.push_back({s.rank, s.from, s.speed});
-        if (s.until) changes.push_back({s.rank, *s.until, 1.0});
+        changes.push_back({s.rank, s.from, s.speed * fabric.speed(s.rank)});
+        if (s.until) changes.push_back({s.rank, *s.until, fabric.speed(s.rank)});
     }
     // Where one slowdown ends as the next one starts, the start counts: it comes later in the list.
     std::stable_sort(changes.begin(), changes.end(), [](const SpeedChange& a, const SpeedChange& b) {
@@ -49,8 +52,8 @@ Result simulate(Plan plan, const Progress& progress) {
     const OnProgress on_progress = [&](double share) {
         if (progress) progress("simulating", share);
     };
-    result.times = run_tasks(result.graph, result.plan.fabric, messages, speed_changes(result.plan.scenario.stragglers),
-                             on_progress);
+    result.times = run_tasks(result.graph, result.plan.fabric, messages,
+                             speed_changes(result.plan.scenario.stragglers, result.plan.fabric), on_progress);
     return result;
 }
 
