@@ -15,6 +15,8 @@ nlohmann::ordered_json link_spec_json(const LinkSpec& link);
 // Sets the topology's nodes, gpus_per_node, list and equal_paths. Throws where a pair of GPUs has no way of at most
 // max_route_links links.
 void parse_link_list(const JsonObject& o, TopologySpec& topology);
+// Throws at `at` where the list is too large for its routes to be computed, or has no such way.
+void check_link_list(const JsonValue& at, const LinkListSpec& list);
 // Adds those keys.
 void write_link_list(const TopologySpec& topology, nlohmann::ordered_json& j);
 

@@ -81,6 +81,12 @@ void parse_links(const JsonValue& value, const Vertices& vertices, LinkListSpec&
 
 void require_small(const JsonValue& at, const LinkListSpec& list) {
     const std::size_t gpus = list.node_of_gpu.size();
+    const auto most = [&](std::size_t count, const char* what, std::size_t limit) {
+        if (count > limit) at.fail_with(fmt::format("{} {}", count, what), fmt::format("at most {}", limit));
+    };
+    most(gpus, "GPUs", max_listed_gpus);
+    most(list.switches.size(), "switches", max_listed_switches);
+    most(list.links.size(), "links", 2 * max_listed_links);
     if (gpus * list.vertices() > max_listed_table)
         at.fail_with(fmt::format("{} GPUs x {} vertices", gpus, list.vertices()),
                      fmt::format("a product of at most {}", max_listed_table));
@@ -115,8 +121,12 @@ void parse_link_list(const JsonObject& o, TopologySpec& t) {
     parse_links(o["links"], vertices, t.list);
     if (o["gpus_forward"].present()) t.list.gpus_forward = o["gpus_forward"].boolean();
     if (o["routing"].present()) t.equal_paths = static_cast<EqualPaths>(o["routing"].choice({"lowest_id", "hash"}));
-    require_small(o["links"], t.list);
-    require_ways(o["links"], t.list);
+    check_link_list(o["links"], t.list);
+}
+
+void check_link_list(const JsonValue& at, const LinkListSpec& list) {
+    require_small(at, list);
+    require_ways(at, list);
 }
 
 void write_link_list(const TopologySpec& t, nlohmann::ordered_json& j) {

@@ -12,39 +12,39 @@ constexpr std::int64_t max_nodes = 8192, max_switch_links = std::int64_t{1} << 2
 
 // In the order in which a key of another kind is complained about.
 const std::initializer_list<std::string_view> all_keys = {"schema",
-                                                              "name",
-                                                              "source",
-                                                              "kind",
-                                                              "nodes",
-                                                              "gpus_per_node",
-                                                              "nvlink",
-                                                              "pcie",
-                                                              "bridges",
-                                                              "nic",
-                                                              "uplink",
-                                                              "nodes_per_leaf",
-                                                              "oversubscription",
-                                                              "routing",
-                                                              "spines",
-                                                              "cross_rail",
-                                                              "leaves_per_pod",
-                                                              "core_oversubscription",
-                                                              "core_uplink",
-                                                              "aggregations",
-                                                              "cores",
-                                                              "groups",
-                                                              "routers_per_group",
-                                                              "nodes_per_router",
-                                                              "global_links_per_router",
-                                                              "local",
-                                                              "global",
-                                                              "dimensions",
-                                                              "link",
-                                                              "node_of_gpu",
-                                                              "switches",
-                                                              "links",
-                                                              "gpus_forward",
-                                                              "overrides"};
+                                                          "name",
+                                                          "source",
+                                                          "kind",
+                                                          "nodes",
+                                                          "gpus_per_node",
+                                                          "nvlink",
+                                                          "pcie",
+                                                          "bridges",
+                                                          "nic",
+                                                          "uplink",
+                                                          "nodes_per_leaf",
+                                                          "oversubscription",
+                                                          "routing",
+                                                          "spines",
+                                                          "cross_rail",
+                                                          "leaves_per_pod",
+                                                          "core_oversubscription",
+                                                          "core_uplink",
+                                                          "aggregations",
+                                                          "cores",
+                                                          "groups",
+                                                          "routers_per_group",
+                                                          "nodes_per_router",
+                                                          "global_links_per_router",
+                                                          "local",
+                                                          "global",
+                                                          "dimensions",
+                                                          "link",
+                                                          "node_of_gpu",
+                                                          "switches",
+                                                          "links",
+                                                          "gpus_forward",
+                                                          "overrides"};
 
 bool is_tree(TopologyKind k) {
     return k == TopologyKind::fat_tree || k == TopologyKind::rail_optimised || k == TopologyKind::clos;
@@ -236,6 +236,16 @@ std::vector<std::int64_t> indices(const JsonValue& value, std::int64_t count, st
     return all;
 }
 
+// As many GPUs as each of these nodes has.
+std::int64_t gpus_of_each(const TopologySpec& t, const std::vector<std::int64_t>& nodes) {
+    if (t.kind != TopologyKind::links) return t.gpus_per_node;
+    std::vector<std::int64_t> size(static_cast<std::size_t>(t.nodes));
+    for (const std::int64_t node : t.list.node_of_gpu) ++size[static_cast<std::size_t>(node)];
+    std::int64_t least = size[static_cast<std::size_t>(nodes.front())];
+    for (const std::int64_t node : nodes) least = std::min(least, size[static_cast<std::size_t>(node)]);
+    return least;
+}
+
 std::vector<OverrideSpec> parse_overrides(const JsonValue& value, const TopologySpec& t) {
     std::vector<OverrideSpec> all;
     if (!value.present()) return all;
@@ -244,10 +254,7 @@ std::vector<OverrideSpec> parse_overrides(const JsonValue& value, const Topology
         OverrideSpec s;
         s.nodes = indices(o["nodes"], t.nodes, "the nodes");
         const bool list = t.kind == TopologyKind::links;
-        if (o["gpus"].present()) {
-            if (list) o["gpus"].fail("nothing, since nodes of a list of links may differ in their GPUs");
-            s.gpus = indices(o["gpus"], t.gpus_per_node, "the GPUs of a node");
-        }
+        if (o["gpus"].present()) s.gpus = indices(o["gpus"], gpus_of_each(t, s.nodes), "the GPUs of a node");
         const auto link = [&](const char* key, bool there) -> std::optional<LinkSpec> {
             if (!o[key].present()) return std::nullopt;
             if (!there) o[key].fail(list ? "nothing, since each link says itself" : "nothing, since GPUs have none");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "config/link_graph.hpp"
@@ -69,10 +70,14 @@ Fabric build_link_list(const TopologySpec& t) {
         builder.parts.node_of.push_back(node);
         builder.parts.speed.push_back(1.0);
     }
+    const auto& nodes = t.list.node_of_gpu;
     for (const OverrideSpec& s : t.overrides)
-        for (std::size_t g = 0; g < t.list.node_of_gpu.size(); ++g)
-            for (const std::int64_t node : s.nodes)
-                if (node == t.list.node_of_gpu[g]) builder.parts.speed[g] = *s.speed;
+        for (const std::int64_t node : s.nodes) {
+            const auto [first, last] = std::equal_range(nodes.begin(), nodes.end(), node);
+            const auto gpu = builder.parts.speed.begin() + (first - nodes.begin());
+            if (s.gpus.empty()) std::fill(gpu, gpu + (last - first), *s.speed);
+            for (const std::int64_t index : s.gpus) gpu[index] = *s.speed;
+        }
     for (const std::string& name : t.list.switches) builder.add_vertex(name);
     for (const ListedLink& l : t.list.links)
         builder.add_link(l.name, l.link_class, l.spec, VertexId(l.from), VertexId(l.to));
