@@ -102,7 +102,8 @@ class Reader {
         const std::string_view arch = cpu.attribute("arch").value(), vendor = cpu.attribute("vendor").value();
         double bandwidth = vendor == "AuthenticAMD" ? 16 * gb : 10 * gb;
         if (arch == "ppc64") bandwidth = 32 * gb;
-        if (arch == "arm64" || arch == "aarch64") bandwidth = 6 * gb;
+        if (arch == "arm64") bandwidth = 6 * gb;
+        if (vendor == "GenuineIntel") bandwidth = intel_bandwidth(integer(cpu, "modelid", 0, 100'000));
         for (const auto& [other_node, other_bandwidth, other] : cpus_)
             if (other_node == node)
                 sockets_.push_back({key, other, {BytesPerSecond(std::min(bandwidth, other_bandwidth)), pcie_latency}});
@@ -147,6 +148,13 @@ class Reader {
                              {BytesPerSecond(bandwidth), nic_latency},
                              LinkClass::nic});
         }
+    }
+
+    // Emerald Rapids, Sapphire Rapids, Skylake and later, what was before.
+    static double intel_bandwidth(std::int64_t model) {
+        if (model == 207) return 40 * gb;
+        if (model == 143) return 22 * gb;
+        return model >= 85 ? 10 * gb : 6 * gb;
     }
 
     static double nvlink_bandwidth(std::int64_t sm) {

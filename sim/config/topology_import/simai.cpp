@@ -86,7 +86,7 @@ class Reader {
     std::string rest_of_line() {
         std::string rest;
         for (const std::size_t line = words_[at_ - 1].line; at_ < words_.size() && words_[at_].line == line; ++at_)
-            rest += (rest.empty() ? "" : " ") + std::string(words_[at_].text);
+            rest.append(rest.empty() ? "" : " ").append(words_[at_].text);
         return rest;
     }
     [[nodiscard]] bool at_end() const { return at_ >= words_.size(); }
