@@ -17,7 +17,7 @@ std::string rate(BytesPerSecond r) {
 }
 
 template <class T, class Show>
-std::string range(const Range<T>& r, Show show) {
+std::string range(const Spread<T>& r, Show show) {
     return r.least == r.most ? show(r.least) : show(r.least) + " to " + show(r.most);
 }
 std::string seconds(Seconds s) { return human(s); }
@@ -38,7 +38,7 @@ std::map<std::pair<LinkClass, BytesPerSecond>, std::int64_t> kinds_of_links(cons
 }
 
 template <class T>
-nlohmann::ordered_json range_json(const Range<T>& r) {
+nlohmann::ordered_json range_json(const Spread<T>& r) {
     return {{"least", r.least.value()}, {"most", r.most.value()}};
 }
 

@@ -35,7 +35,7 @@ std::vector<std::pair<LinkClass, std::size_t>> runs_of(const Fabric& fabric, con
 }
 
 template <class T>
-void widen(Range<T>& range, T value, bool first) {
+void widen(Spread<T>& range, T value, bool first) {
     range.least = first ? value : std::min(range.least, value);
     range.most = first ? value : std::max(range.most, value);
 }

@@ -9,7 +9,7 @@
 namespace moesim {
 
 template <class T>
-struct Range {
+struct Spread {
     T least{}, most{};
 };
 
@@ -19,8 +19,8 @@ struct DistanceClass {
     std::vector<std::pair<LinkClass, std::size_t>> path;  // runs of links of one class
     std::size_t hops = 0;                                 // links
     std::int64_t pairs = 0;
-    Range<Seconds> latency;
-    Range<BytesPerSecond> narrowest;  // of a route's links
+    Spread<Seconds> latency;
+    Spread<BytesPerSecond> narrowest;  // of a route's links
 };
 
 struct TopologyDescription {
