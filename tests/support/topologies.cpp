@@ -1,5 +1,7 @@
 #include "support/topologies.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -85,8 +87,8 @@ void draw_list(Draw& draw, TopologySpec& t) {
     const auto gpus = static_cast<std::uint32_t>(t.list.node_of_gpu.size());
     const auto add = [&](std::uint32_t a, std::uint32_t b, const LinkSpec& spec) {
         const auto link_class = static_cast<LinkClass>(draw.from(0, 4));
-        t.list.links.push_back({"l" + std::to_string(t.list.links.size()), a, b, spec, link_class});
-        t.list.links.push_back({"l" + std::to_string(t.list.links.size()), b, a, spec, link_class});
+        t.list.links.push_back({fmt::format("l{}", t.list.links.size()), a, b, spec, link_class});
+        t.list.links.push_back({fmt::format("l{}", t.list.links.size()), b, a, spec, link_class});
     };
     for (std::uint32_t g = 0; g < gpus; ++g) add(g, gpus + g % 3, draw.link());
     const LinkSpec same = draw.link();
