@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/scenarios.hpp"
+#include "support/simulation.hpp"
 #include "support/topologies.hpp"
 #include "topology/bisection.hpp"
 #include "topology/describe.hpp"
@@ -88,6 +89,34 @@ TEST_CASE("what all pairs get across the middle is at most the bisection, and al
     }
 }
 
+TEST_CASE("every kind of cluster can be simulated, and the closed-form bound is never above it", "[topology]") {
+    for (std::uint64_t number = 0; number < 40; ++number) {
+        const TopologySpec t = random_cluster(number);
+        if (t.gpus() > 32) continue;
+        INFO(to_json(t).dump());
+        Scenario s = tiny(t.gpus(), 200);
+        s.topology = t;
+        s.profile.pcie = s.profile.nvlink;
+        s.model.top_k = std::min<std::int64_t>(2, s.model.experts);
+        s.dispatch.dedup = number % 2 == 0 ? Dedup::node : Dedup::rank;
+        const nlohmann::json simulated = simulate_and(s, [](const Result& r, const Metrics& m) {
+            // Each byte that a rank sends is on each link of its route.
+            std::int64_t on_links = 0, by_routes = 0;
+            for (const Bytes b : r.link_bytes) on_links += b.value();
+            const Fabric& f = r.plan.fabric;
+            for (std::size_t a = 0; a < f.ranks(); ++a)
+                for (std::size_t b = 0; b < f.ranks(); ++b)
+                    if (a != b)
+                        by_routes += r.rank_bytes(a, b) *
+                                     static_cast<std::int64_t>(f.route(RankId(a), RankId(b)).links().size());
+            return nlohmann::json{{"makespan", m.makespan.value()}, {"same", on_links == by_routes}};
+        });
+        CHECK(simulated["same"] == true);
+        s.network = NetworkKind::bound;
+        CHECK(simulate_document(s)["makespan_s"].get<double>() <= simulated["makespan"].get<double>() * (1 + 1e-9));
+    }
+}
+
 TEST_CASE("hashed paths spread: each of S spines gets its share of the pairs within five standard deviations",
           "[topology]") {
     // N pairs that each take one of S ways independently: N / S on a way, with variance N / S * (1 - 1 / S).
@@ -120,7 +149,8 @@ TEST_CASE("hashed paths are the same on every machine", "[topology]") {
     std::vector<std::string> ways;
     for (const auto& [a, b] : {std::pair(0, 2), std::pair(0, 3), std::pair(2, 0), std::pair(1, 2)})
         ways.push_back(route_names(f, static_cast<std::size_t>(a), static_cast<std::size_t>(b))[1]);
-    CHECK(ways == std::vector<std::string>{"leaf0.uplink1.up", "leaf0.uplink11.up", "leaf1.uplink12.up", "leaf0.uplink6.up"});
+    CHECK(ways ==
+          std::vector<std::string>{"leaf0.uplink1.up", "leaf0.uplink11.up", "leaf1.uplink12.up", "leaf0.uplink6.up"});
 }
 
 TEST_CASE("a cluster of 8,192 GPUs is built in less than a second", "[topology]") {

@@ -83,7 +83,7 @@ class Reader {
         const std::string_view text = pci.attribute("link_speed").value();
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
         if (error != std::errc{} || !(rate > 0)) rate = 8;
-        if (rate > 1024) fail_attribute(pci, "link_speed", "at most 1024 GT/s");
+        if (rate < 0.1 || rate > 1024) fail_attribute(pci, "link_speed", "0.1 to 1024 GT/s");
         std::int64_t width = pci.attribute("link_width") ? integer(pci, "link_width", 0, 64) : 16;
         if (width == 0) width = 16;
         const double coding = rate <= 5 ? 8.0 / 10 : rate < 64 ? 128.0 / 130 : 236.0 / 256;
