@@ -69,7 +69,8 @@ void parse_links(const JsonValue& value, const Vertices& vertices, LinkListSpec&
         link.link_class = static_cast<LinkClass>(o["class"].choice(link_class_names));
         const bool both = o["both_ways"].present() && o["both_ways"].boolean();
         const std::string from = o["from"].line(), to = o["to"].line();
-        const std::string name = o["name"].present() ? o["name"].line() : from + (both ? "-" : "->") + to;
+        const std::string name =
+            o["name"].present() ? o["name"].line() : fmt::format("{}{}{}", from, both ? "-" : "->", to);
         link.name = both ? name + ".up" : name;
         add(element, link);
         if (!both) continue;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -12,9 +13,7 @@ namespace moesim {
 namespace {
 
 std::string_view class_name(LinkClass c) { return link_class_names[static_cast<std::size_t>(c)]; }
-std::string rate(BytesPerSecond r) {
-    return human(Bytes(static_cast<std::int64_t>(std::min(r.value(), 9e18) + 0.5))) + "/s";
-}
+std::string rate(BytesPerSecond r) { return human(Bytes(std::llround(std::min(r.value(), 9e18)))) + "/s"; }
 
 template <class T, class Show>
 std::string range(const Spread<T>& r, Show show) {

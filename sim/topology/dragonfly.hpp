@@ -9,6 +9,6 @@ namespace moesim {
 // that the link between groups i < j is number j - 1 of i and number i of j. Links beyond the number of other groups
 // are not used. Routing is minimal: to the router with the global link, over it, and from its other end to the
 // receiver's router: at most one local link at each side.
-Fabric build_dragonfly(const TopologySpec& spec);
+Fabric build_dragonfly(const TopologySpec& topology);
 
 }  // namespace moesim

@@ -8,6 +8,6 @@ namespace moesim {
 // and through GPUs where the list lets them forward. Where several next links are as good, the one with the lowest id
 // is taken, or with EqualPaths::hash equal_path() of the pair and the place. All is computed here, in a table of GPUs x
 // vertices, which the parser bounds.
-Fabric build_link_list(const TopologySpec& spec);
+Fabric build_link_list(const TopologySpec& topology);
 
 }  // namespace moesim

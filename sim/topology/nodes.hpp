@@ -15,7 +15,7 @@ class Nodes {
     // Adds the GPUs of all nodes, their switches and their links. `attach` gives the vertex of the network that a
     // GPU's NIC is linked to; empty: there is no network. It is called once for each GPU, in order, after all vertices
     // of nodes are there; those of the network may follow them later, in a known order.
-    Nodes(const TopologySpec& spec, FabricBuilder& builder, const std::function<VertexId(RankId)>& attach);
+    Nodes(const TopologySpec& topology, FabricBuilder& builder, const std::function<VertexId(RankId)>& attach);
 
     [[nodiscard]] std::size_t node_of(RankId rank) const { return rank.value() / gpus_per_node_; }
     [[nodiscard]] std::size_t index(RankId rank) const { return rank.value() % gpus_per_node_; }
@@ -32,7 +32,8 @@ class Nodes {
     // By its index in the node.
     [[nodiscard]] std::size_t switch_of(RankId rank) const { return index(rank) * switches_ / gpus_per_node_; }
     void add_vertices(std::size_t node, FabricBuilder& builder) const;
-    void add_pcie(const TopologySpec& spec, std::size_t node, std::size_t first_vertex, FabricBuilder& builder) const;
+    void add_pcie(const TopologySpec& topology, std::size_t node, std::size_t first_vertex,
+                  FabricBuilder& builder) const;
 
     std::size_t gpus_per_node_;
     bool local_;    // a GPU has links to its node's switch

@@ -9,6 +9,6 @@ namespace moesim {
 // spine, or (CrossRail::nvlink) inside the sender's node to the GPU of the receiver's rail first; then one group needs
 // no spine at all (Wang et al., "Rail-only: A Low-Cost High-Performance Network for Training LLMs with Trillion
 // Parameters", 2023). Leaf r + g * gpus_per_node serves rail r of group g. Equal paths are as in build_tree.
-Fabric build_rails(const TopologySpec& spec);
+Fabric build_rails(const TopologySpec& topology);
 
 }  // namespace moesim

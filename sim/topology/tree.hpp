@@ -9,6 +9,6 @@ namespace moesim {
 // leaves a leaf, or a pod, is one link each way that carries what all of its uplinks together carry; with hash the way
 // up is equal_path() of the pair over spines, aggregation switches or cores, and the way down follows from it: core c
 // is linked to aggregation switch c / (cores / aggregations) of each pod (Al-Fares et al., SIGCOMM 2008, section 3).
-Fabric build_tree(const TopologySpec& spec);
+Fabric build_tree(const TopologySpec& topology);
 
 }  // namespace moesim
