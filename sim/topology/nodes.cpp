@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace moesim {
 namespace {
 
@@ -37,7 +39,7 @@ Nodes::Nodes(const TopologySpec& t, FabricBuilder& builder, const std::function<
         sockets_ = static_cast<std::size_t>(t.pcie->sockets);
         switches_ = static_cast<std::size_t>(t.pcie->switches());
     }
-    const auto nodes = static_cast<std::size_t>(t.nodes);
+    const auto nodes = static_cast<std::size_t>(std::max<std::int64_t>(t.nodes, 1));
     const std::vector<GpuSpec> specs = gpu_specs(t);
     for (std::size_t g = 0; g < specs.size(); ++g) {
         builder.add_vertex(fmt::format("gpu{}", g), NodeId(g / gpus_per_node_));
