@@ -7,6 +7,7 @@
 #include "base/version.hpp"
 #include "cli/output.hpp"
 #include "cli/run.hpp"
+#include "cli/topology.hpp"
 #include "cli/workload.hpp"
 
 namespace {
@@ -23,6 +24,7 @@ int run_program(int argc, char** argv) {
     app.require_subcommand(1);
     moesim::add_run_command(app);
     moesim::add_workload_command(app);
+    moesim::add_topology_command(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -49,6 +49,7 @@ struct Profile {
     MatmulProfile dense, grouped;          // one product; a batch of products over ragged groups (experts)
     Sourced<double> attention_efficiency;  // share of the peak in the fused attention kernel
     LinkProfile nvlink, nic;
+    std::optional<LinkProfile> pcie;  // for topologies with PCIe inside their nodes
 
     // The peak for a data type, or nothing where the device has none.
     [[nodiscard]] const std::optional<Sourced<FlopsPerSecond>>& peak(Dtype d) const {
@@ -56,6 +57,9 @@ struct Profile {
     }
     bool operator==(const Profile&) const = default;
 };
+
+// What to say where a topology has PCIe links and the profile no figures for them.
+std::string lacks_pcie(const Profile& profile);
 
 // Throws InputError. `file` names the document in messages, `path` its place in it.
 Profile parse_profile(const nlohmann::json& document, const std::string& file, const std::string& path = "$");

@@ -168,6 +168,9 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
     if (o["seed"].present()) s.seed = static_cast<std::uint64_t>(o["seed"].integer(0, INT64_MAX));
     s.topology = embedded_or_named(o["topology"], resolve, parse_topology);
     s.profile = embedded_or_named(o["profile"], resolve, parse_profile);
+    if (s.topology.has_pcie() && !s.profile.pcie)
+        o["profile"].fail_with("profile \"" + s.profile.name + "\" without links.pcie",
+                               "one with it, since topology \"" + s.topology.name + "\" has PCIe links");
     s.model = parse_model(o["model"], s.profile);
     s.parallelism = parse_parallelism(o["parallelism"], s.topology, s.model);
     s.batch = parse_batch(o["batch"], s.parallelism);

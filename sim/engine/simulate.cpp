@@ -10,11 +10,14 @@
 namespace moesim {
 namespace {
 
-std::vector<SpeedChange> speed_changes(const std::vector<StragglerSpec>& stragglers) {
+// A slower kind of GPU is one from the start to the end; what slows a straggler comes on top of it.
+std::vector<SpeedChange> speed_changes(const std::vector<StragglerSpec>& stragglers, const Fabric& fabric) {
     std::vector<SpeedChange> changes;
+    for (std::size_t r = 0; r < fabric.ranks(); ++r)
+        if (fabric.speed(RankId(r)) != 1.0) changes.push_back({RankId(r), Seconds(0), fabric.speed(RankId(r))});
     for (const StragglerSpec& s : stragglers) {
-        changes.push_back({s.rank, s.from, s.speed});
-        if (s.until) changes.push_back({s.rank, *s.until, 1.0});
+        changes.push_back({s.rank, s.from, s.speed * fabric.speed(s.rank)});
+        if (s.until) changes.push_back({s.rank, *s.until, fabric.speed(s.rank)});
     }
     // Where one slowdown ends as the next one starts, the start counts: it comes later in the list.
     std::stable_sort(changes.begin(), changes.end(), [](const SpeedChange& a, const SpeedChange& b) {
@@ -50,8 +53,9 @@ Result simulate(Plan plan, const Progress& progress) {
         if (progress) progress("simulating", share);
     };
     const Scenario& s = result.plan.scenario;
+    const Fabric& fabric = result.plan.fabric;
     TaskTimes times =
-        run_tasks(result.graph, result.plan.fabric, messages, s.network, speed_changes(s.stragglers), on_progress);
+        run_tasks(result.graph, fabric, messages, s.network, speed_changes(s.stragglers, fabric), on_progress);
     result.times = std::move(times.tasks);
     result.network_coarseness = times.coarseness;
     return result;

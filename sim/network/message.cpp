@@ -3,23 +3,33 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/error.hpp"
+
 namespace moesim {
 
 MessageModel::MessageModel(const Fabric& fabric, const Profile& profile)
-    : fabric_(fabric), nvlink_(profile.nvlink), nic_(profile.nic) {
+    : fabric_(fabric), nvlink_(profile.nvlink), nic_(profile.nic), pcie_(profile.pcie) {
     capacity_.reserve(fabric.links().size());
     for (const Link& link : fabric.links()) {
-        const double efficiency =
-            link.link_class == LinkClass::nvlink ? nvlink_.efficiency.value : nic_.efficiency.value;
-        capacity_.push_back(link.capacity * efficiency);
+        if (link.link_class == LinkClass::pcie && !pcie_) throw InputError(lacks_pcie(profile));
+        capacity_.push_back(link.capacity * profile_of(link.link_class).efficiency.value);
     }
+}
+
+const LinkProfile& MessageModel::profile_of(LinkClass link_class) const {
+    if (link_class == LinkClass::pcie) return *pcie_;
+    return link_class == LinkClass::nvlink ? nvlink_ : nic_;
 }
 
 const LinkProfile& MessageModel::profile_of(const Route& route) const {
     const auto links = route.links();
-    const bool inside = std::all_of(links.begin(), links.end(),
-                                    [&](LinkId id) { return fabric_.link(id).link_class == LinkClass::nvlink; });
-    return inside ? nvlink_ : nic_;
+    bool pcie = false;
+    for (const LinkId id : links) {
+        const LinkClass link_class = fabric_.link(id).link_class;
+        if (link_class != LinkClass::nvlink && link_class != LinkClass::pcie) return nic_;
+        pcie |= link_class == LinkClass::pcie;
+    }
+    return pcie ? *pcie_ : nvlink_;
 }
 
 Seconds MessageModel::latency(const Route& route) const {

@@ -10,6 +10,7 @@ namespace moesim {
 
 class MessageModel {
   public:
+    // Throws InputError where the fabric has PCIe links and the profile says nothing of them.
     MessageModel(const Fabric& fabric, const Profile& profile);
 
     // Usable rate of each link: its capacity times the efficiency of its class.  [link]
@@ -25,7 +26,9 @@ class MessageModel {
   private:
     [[nodiscard]] const LinkProfile& profile_of(const Route& route) const;
     const Fabric& fabric_;
+    [[nodiscard]] const LinkProfile& profile_of(LinkClass link_class) const;
     LinkProfile nvlink_, nic_;
+    std::optional<LinkProfile> pcie_;
     std::vector<BytesPerSecond> capacity_;
 };
 

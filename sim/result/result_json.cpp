@@ -77,12 +77,11 @@ Out traffic_json(const Result& r) {
 }
 
 Out links_json(const Result& r, const Metrics& m) {
-    constexpr std::array<const char*, 3> classes = {"nvlink", "nic", "uplink"};
     Out all = Out::array();
     for (const LinkUse& use : m.links) {
         const Link& link = r.plan.fabric.link(use.link);
         all.push_back({{"link", link.name},
-                       {"class", classes[static_cast<std::size_t>(link.link_class)]},
+                       {"class", link_class_names[static_cast<std::size_t>(link.link_class)]},
                        {"bytes", use.bytes.value()},
                        {"usable_bytes_per_s", r.link_capacity[use.link.value()].value()},
                        {"use_share", use.share}});

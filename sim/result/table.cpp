@@ -80,7 +80,7 @@ void stages(Text& out, const Metrics& m) {
 
 // The busiest two of each kind: the first of all alone would often be both ends of one GPU's NIC, five times over.
 void busiest_links(Text& out, const Result& r, const Metrics& m) {
-    std::array<std::size_t, 3> shown = {};
+    std::array<std::size_t, link_class_names.size()> shown = {};
     bool first = true;
     for (const LinkUse& use : m.links) {
         const Link& link = r.plan.fabric.link(use.link);

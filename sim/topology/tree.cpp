@@ -2,69 +2,124 @@
 
 #include <fmt/format.h>
 
+#include "topology/network_router.hpp"
+#include "topology/uplinks.hpp"
+
 namespace moesim {
 namespace {
 
-// Link ids follow from the layout alone: four a GPU (two without a network), then two a leaf.
-class TreeRouter final : public Router {
+class NodeRouter final : public NetworkRouter {
   public:
-    TreeRouter(std::size_t gpus, std::size_t gpus_per_node, std::size_t nodes_per_leaf, bool network)
-        : gpus_(gpus), gpus_per_node_(gpus_per_node), gpus_per_leaf_(gpus_per_node * nodes_per_leaf),
-          links_per_gpu_(network ? 4 : 2) {}
-
-    [[nodiscard]] Route route(RankId from, RankId to) const override {
-        const std::size_t a = from.value(), b = to.value();
-        Route r;
-        if (a / gpus_per_node_ == b / gpus_per_node_) {
-            r.push(of_gpu(a, 0));
-            r.push(of_gpu(b, 1));
-            return r;
-        }
-        const std::size_t leaf_a = a / gpus_per_leaf_, leaf_b = b / gpus_per_leaf_;
-        r.push(of_gpu(a, 2));
-        if (leaf_a != leaf_b) {
-            r.push(of_leaf(leaf_a, 0));
-            r.push(of_leaf(leaf_b, 1));
-        }
-        r.push(of_gpu(b, 3));
-        return r;
-    }
+    using NetworkRouter::NetworkRouter;
 
   private:
-    [[nodiscard]] LinkId of_gpu(std::size_t gpu, std::size_t which) const {
-        return LinkId(gpu * links_per_gpu_ + which);
-    }
-    [[nodiscard]] LinkId of_leaf(std::size_t leaf, std::size_t which) const {
-        return LinkId(gpus_ * links_per_gpu_ + leaf * 2 + which);
-    }
-    std::size_t gpus_, gpus_per_node_, gpus_per_leaf_, links_per_gpu_;
+    void cross(Route& /*route*/, RankId /*from*/, RankId /*to*/) const override {}  // there is one node
 };
 
-void add_pair(std::vector<Link>& links, const std::string& name, LinkClass link_class, const LinkSpec& spec) {
-    links.push_back({name + ".up", link_class, spec.bandwidth, spec.latency});
-    links.push_back({name + ".down", link_class, spec.bandwidth, spec.latency});
+// Leaves 0.. of `gpus_per_leaf` each, and upper switches that are linked to all of them.
+class FatTreeRouter final : public NetworkRouter {
+  public:
+    FatTreeRouter(Nodes nodes, std::size_t gpus_per_leaf, Uplinks uplinks)
+        : NetworkRouter(std::move(nodes)), gpus_per_leaf_(gpus_per_leaf), uplinks_(uplinks) {}
+
+  private:
+    void cross(Route& route, RankId from, RankId to) const override {
+        const std::size_t a = from.value() / gpus_per_leaf_, b = to.value() / gpus_per_leaf_;
+        if (a == b) return;
+        const std::size_t way = equal_path(from, to, uplinks_.ways());
+        route.push(uplinks_.up(a, way));
+        route.push(uplinks_.down(b, way));
+    }
+    std::size_t gpus_per_leaf_;
+    Uplinks uplinks_;
+};
+
+class ClosRouter final : public NetworkRouter {
+  public:
+    // core_uplinks: of the pods' aggregation switches; a pod's are together one lower switch with a way to each core.
+    ClosRouter(Nodes nodes, std::size_t gpus_per_leaf, std::size_t leaves_per_pod, Uplinks uplinks,
+               Uplinks core_uplinks)
+        : NetworkRouter(std::move(nodes)), gpus_per_leaf_(gpus_per_leaf), leaves_per_pod_(leaves_per_pod),
+          uplinks_(uplinks), core_uplinks_(core_uplinks) {}
+
+  private:
+    void cross(Route& route, RankId from, RankId to) const override {
+        const std::size_t a = from.value() / gpus_per_leaf_, b = to.value() / gpus_per_leaf_;
+        if (a == b) return;
+        const std::size_t pod_a = a / leaves_per_pod_, pod_b = b / leaves_per_pod_;
+        if (pod_a == pod_b) {
+            const std::size_t way = equal_path(from, to, uplinks_.ways());
+            route.push(uplinks_.up(a, way));
+            route.push(uplinks_.down(b, way));
+            return;
+        }
+        const std::size_t core = equal_path(from, to, core_uplinks_.ways());
+        const std::size_t aggregation = core * uplinks_.ways() / core_uplinks_.ways();
+        route.push(uplinks_.up(a, aggregation));
+        route.push(core_uplinks_.up(pod_a, core));
+        route.push(core_uplinks_.down(pod_b, core));
+        route.push(uplinks_.down(b, aggregation));
+    }
+    std::size_t gpus_per_leaf_, leaves_per_pod_;
+    Uplinks uplinks_, core_uplinks_;
+};
+
+// Adds `count` switches of the network; gives back the first one's vertex.
+std::size_t add_switches(FabricBuilder& builder, const char* name, std::size_t count, bool numbered = true) {
+    const std::size_t first = builder.parts.vertices.size();
+    for (std::size_t s = 0; s < count; ++s) builder.add_vertex(numbered ? fmt::format("{}{}", name, s) : name);
+    return first;
+}
+
+auto numbered(const char* name) {
+    return [name](std::size_t n) { return fmt::format("{}{}", name, n); };
 }
 
 }  // namespace
 
-Fabric build_tree(const TopologySpec& spec) {
-    const bool network = spec.kind == TopologyKind::fat_tree;
-    const auto gpus = static_cast<std::size_t>(spec.gpus());
-    const auto per_node = static_cast<std::size_t>(spec.gpus_per_node);
-    const auto nodes_per_leaf = static_cast<std::size_t>(spec.nodes_per_leaf);
-    std::vector<Link> links;
-    std::vector<NodeId> node_of;
-    for (std::size_t g = 0; g < gpus; ++g) {
-        node_of.emplace_back(g / per_node);
-        add_pair(links, fmt::format("gpu{}.nvlink", g), LinkClass::nvlink, spec.nvlink);
-        if (network) add_pair(links, fmt::format("gpu{}.nic", g), LinkClass::nic, spec.nic);
+Fabric build_tree(const TopologySpec& t) {
+    FabricBuilder builder;
+    if (t.one_node()) {
+        Nodes nodes(t, builder, nullptr);
+        return {std::move(builder.parts), std::make_shared<NodeRouter>(std::move(nodes))};
     }
-    const std::size_t nodes = static_cast<std::size_t>(spec.nodes);
-    const std::size_t leaves = network ? (nodes + nodes_per_leaf - 1) / nodes_per_leaf : 0;
-    for (std::size_t leaf = 0; leaf < leaves; ++leaf)
-        add_pair(links, fmt::format("leaf{}.uplink", leaf), LinkClass::uplink, spec.uplink);
-    return {std::move(links), std::move(node_of),
-            std::make_shared<TreeRouter>(gpus, per_node, nodes_per_leaf, network)};
+    const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+    const std::size_t leaves = size(t.leaves()), per_leaf = size(t.nodes_per_leaf * t.gpus_per_node);
+    std::size_t first_leaf = 0;
+    const auto attach = [&](RankId gpu) {  // the leaves are added with the first GPU's NIC, after the nodes' vertices
+        if (gpu == RankId(0)) first_leaf = add_switches(builder, "leaf", leaves);
+        return VertexId(first_leaf + gpu.value() / per_leaf);
+    };
+    Nodes nodes(t, builder, attach);
+    const auto leaf = [&](std::size_t l, std::size_t) { return VertexId(first_leaf + l); };
+    const bool hash = t.equal_paths == EqualPaths::hash;
+    if (t.kind == TopologyKind::fat_tree) {
+        const std::size_t spines = hash ? size(t.spines) : 1;
+        const std::size_t spine = add_switches(builder, "spine", spines, hash);
+        const Uplinks uplinks(builder, t.uplink, leaves, spines, numbered("leaf"), leaf,
+                              [&](std::size_t, std::size_t way) { return VertexId(spine + way); });
+        return {std::move(builder.parts), std::make_shared<FatTreeRouter>(std::move(nodes), per_leaf, uplinks)};
+    }
+    const ClosSpec& c = t.clos;
+    const std::size_t per_pod = size(c.leaves_per_pod), pods = (leaves + per_pod - 1) / per_pod;
+    const std::size_t aggregations = hash ? size(c.aggregations) : 1, cores = hash ? size(c.cores) : 1;
+    const std::size_t aggregation = builder.parts.vertices.size();
+    for (std::size_t p = 0; p < pods; ++p)
+        for (std::size_t s = 0; s < aggregations; ++s)
+            builder.add_vertex(hash ? fmt::format("pod{}.aggregation{}", p, s) : fmt::format("pod{}.aggregation", p));
+    const std::size_t core = add_switches(builder, "core", cores, hash);
+    const Uplinks uplinks(
+        builder, t.uplink, leaves, aggregations, numbered("leaf"), leaf,
+        [&](std::size_t l, std::size_t way) { return VertexId(aggregation + l / per_pod * aggregations + way); });
+    // Which of a pod's switches the link to a core comes from depends on the core: a pod is one lower switch here.
+    const Uplinks core_uplinks(
+        builder, c.core_uplink, pods, cores, numbered("pod"),
+        [&](std::size_t p, std::size_t way) {
+            return VertexId(aggregation + p * aggregations + way * aggregations / cores);
+        },
+        [&](std::size_t, std::size_t way) { return VertexId(core + way); });
+    return {std::move(builder.parts),
+            std::make_shared<ClosRouter>(std::move(nodes), per_leaf, per_pod, uplinks, core_uplinks)};
 }
 
 }  // namespace moesim

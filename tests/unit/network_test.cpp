@@ -17,6 +17,33 @@ auto is(double seconds) { return Approx(seconds).epsilon(1e-9).margin(0); }
 
 }  // namespace
 
+TEST_CASE("messages over PCIe pay what the profile says of PCIe, and NICs' beyond the node", "[topology]") {
+    TopologySpec spec = small_tree(2, 4);
+    spec.nvlink = {};
+    spec.pcie = PcieSpec{1, 2, {BytesPerSecond(1e9), Seconds(1e-6)}, LinkSpec{BytesPerSecond(1e9), Seconds(1e-6)}, {}};
+    spec.bridges = {{0, 2, {BytesPerSecond(1e9), Seconds(1e-6)}}};
+    const Fabric fabric = build_fabric(spec);
+    Profile profile = ideal_profile();
+    profile.nvlink.overhead.value = Seconds(1e-6);
+    profile.nic.overhead.value = Seconds(100e-6);
+    CHECK_THROWS_WITH(MessageModel(fabric, profile),
+                      "profile \"ideal\": $.links.pcie: found nothing, expected an object, since the topology has PCIe "
+                      "links");
+    profile.pcie = profile.nic;
+    profile.pcie->overhead.value = Seconds(10e-6);
+    profile.pcie->efficiency.value = 0.5;
+    const MessageModel model(fabric, profile);
+    const auto latency = [&](std::size_t from, std::size_t to) {
+        return model.latency(fabric.route(RankId(from), RankId(to))).value();
+    };
+    CHECK(latency(0, 2) == Approx(2e-6));    // the bridge
+    CHECK(latency(0, 1) == Approx(12e-6));   // two PCIe links
+    CHECK(latency(0, 3) == Approx(14e-6));   // four
+    CHECK(latency(0, 4) == Approx(102e-6));  // NICs without latency, and PCIe at both ends
+    CHECK(model.narrowest(fabric.route(RankId(0), RankId(1))).value() == 5e8);
+    CHECK(model.narrowest(fabric.route(RankId(0), RankId(2))).value() == 1e9);
+}
+
 TEST_CASE("one flow takes its latency and its bytes over the capacity") {
     // t = latency + bytes / c = 2e-6 + 1e9 / 1e9 = 1.000002
     TaskGraph g;

@@ -69,6 +69,24 @@ TEST_CASE("a GPU of half speed doubles its own compute, and the others wait for 
     CHECK(stage_value(d, "dispatch", "slowest_s") == is(38.4e-6 + before));
 }
 
+TEST_CASE("a slower kind of GPU is a straggler from the start to the end, and a straggler on top is slower still") {
+    Scenario s = even(4, 400), straggler = s;
+    OverrideSpec slow;
+    slow.nodes = {0};
+    slow.gpus = {2};
+    slow.speed = 0.5;
+    s.topology.overrides = {slow};
+    straggler.stragglers = {{RankId(2), 0.5, Seconds(0), std::nullopt}};
+    const auto without_scenario = [](nlohmann::json document) {
+        document.erase("scenario");
+        return document;
+    };
+    CHECK(without_scenario(simulate_document(s)) == without_scenario(simulate_document(straggler)));
+    s.stragglers = {{RankId(2), 0.5, Seconds(0), std::nullopt}};
+    straggler.stragglers = {{RankId(2), 0.25, Seconds(0), std::nullopt}};
+    CHECK(without_scenario(simulate_document(s)) == without_scenario(simulate_document(straggler)));
+}
+
 TEST_CASE("chunks overlap dispatch, experts and return") {
     // Two chunks on two GPUs. Rows a chunk: 200 tokens, half of them remote: 100 rows of 128 B: d = 12.8 us each way;
     // the two directions share no link in a pair's exchange, but dispatch 2 and return 1 may meet on one.

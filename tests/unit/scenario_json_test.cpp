@@ -77,6 +77,7 @@ Scenario wild_scenario(std::uint64_t number) {
         change(random, l->half_size, 1, 1e15);
         change(random, l->overhead, 1e-12, 1);
     }
+    if (coin()) p.pcie = p.nic;
     s.model.dtype = coin() ? Dtype::bf16 : Dtype::fp8;
     if (coin()) change(random, *(s.model.dtype == Dtype::fp8 ? p.peak_fp8 : p.peak_bf16), 1e6, 1e19);
     if (coin()) (s.model.dtype == Dtype::fp8 ? p.peak_bf16 : p.peak_fp8).reset();

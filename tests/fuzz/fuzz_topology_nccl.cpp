@@ -1,0 +1,10 @@
+// nccl's topology XML.
+#include "config/topology_import/nccl_xml.hpp"
+#include "round_trip.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    moesim::fuzz::check_import(
+        moesim::fuzz::view(data, size), [](std::string_view text) { return moesim::read_nccl_xml(text, "input"); },
+        [](const auto& json) { return moesim::parse_topology(json, "written"); });
+    return 0;
+}
