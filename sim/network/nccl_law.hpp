@@ -6,7 +6,7 @@
 //   + fill b / (b + fill_half)                     the pipeline of chunks, stored and forwarded, fills once
 //   + min(m / short_rate, short_most)              each message: the low-latency protocol, or setting up the simple one
 //   + the bytes on the links of with_call_limits   with own_share of what stays on the GPU, at `rate` out and in
-// The protocols and chunks are those of NCCL 2.27 (src/enqueue.cc); the figures of a profile are fitted to whole calls.
+// Protocols and chunks: NCCL's src/enqueue.cc (NCCL_P2P_LL_THRESHOLD); a profile's figures are fitted to whole calls.
 #include <cstddef>
 
 #include "network/call_links.hpp"
