@@ -8,6 +8,7 @@
 #include "support/collective_profiles.hpp"
 #include "support/graphs.hpp"
 #include "support/in_child.hpp"
+#include "support/program.hpp"
 #include "support/scenarios.hpp"
 
 using namespace moesim;
@@ -170,4 +171,22 @@ TEST_CASE("a profile with collectives reads back as it was written") {
     none.collectives = {};
     CHECK_FALSE(to_json(none).contains("collectives"));
     CHECK(parse_profile(nlohmann::json(to_json(none)), "profile.json") == none);
+}
+
+TEST_CASE("shipped profiles say what the calls take that they were fitted to") {
+    struct Shipped {
+        const char* name;
+        bool nccl, deepep;
+    };
+    for (const Shipped s : {Shipped{"a100-sxm", true, false}, Shipped{"h100-sxm", true, true},
+                            Shipped{"h800", false, true}, Shipped{"l40s", true, false}}) {
+        const std::string file = std::string(MOESIM_SOURCE_DIR) + "/topologies/profiles/" + s.name + ".json";
+        INFO(file);
+        const Profile p = parse_profile(nlohmann::json::parse(slurp(file)), file);
+        CHECK(p.name == s.name);
+        CHECK(p.collectives.nccl.has_value() == s.nccl);
+        CHECK(p.collectives.deepep_normal.has_value() == s.deepep);
+        CHECK(p.collectives.deepep_low_latency.has_value() == s.deepep);
+        CHECK(parse_profile(nlohmann::json(to_json(p)), file) == p);
+    }
 }
