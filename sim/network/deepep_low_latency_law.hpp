@@ -3,8 +3,8 @@
 //
 // Every choice of a token is a row of its own, sent to the expert's GPU directly, over NVLink or that GPU's own NIC:
 //   start_up + per_expert E + w / first_row_rate (+ nodes.start_up where the call spans nodes)
-//   + the rows on the links of with_call_limits: out of and into each GPU, its own rows included, at `rate`, but no more
-//     than expert_rate E, for few experts keep few multiprocessors busy; over NICs at `nic`
+//   + the rows on the links of with_call_limits: out of and into each GPU, its own rows included, at `rate`, but at no
+//     more than expert_rate E, for few experts keep few multiprocessors busy; over NICs at `nic`
 // A dispatched row has 16 bytes of header (DeepEP's csrc/kernels/internode_ll.cu); the figures are fitted to whole
 // calls.
 #include "network/call_links.hpp"
