@@ -60,8 +60,10 @@ int main(int argc, char** argv) {
         std::ifstream in(argv[2]);
         auto document = nlohmann::ordered_json::parse(in);
         Profile profile = parse_profile(nlohmann::json(document), argv[2]);
+        std::size_t found = 0;
         for (const Group& group : collective_groups(argv[1])) {
             if (group.machine != profile.name || group.figures.empty()) continue;
+            ++found;
             if (folds) {
                 print_folds(group, profile);
                 continue;
@@ -70,6 +72,8 @@ int main(int argc, char** argv) {
             fit(profile, group.figures, samples, group.scale);
             fmt::print(stderr, "{}: {} figures fitted to {} calls\n", group.name, group.figures.size(), samples.size());
         }
+        if (found == 0)
+            throw InputError(fmt::format("{}: no timed calls of the machine \"{}\"", argv[1], profile.name));
         document["collectives"] = to_json(profile.collectives);
         if (!folds) fmt::print("{}\n", document.dump(2, ' ', false));
         return 0;
