@@ -56,7 +56,7 @@ void fit(Profile& profile, const std::vector<Figure>& figures, const std::vector
     // Bytes and counts are whole numbers: steps well above their rounding.
     Eigen::NumericalDiff<Problem> with_differences(problem, 1e-8);
     Eigen::LevenbergMarquardt<Eigen::NumericalDiff<Problem>> solver(with_differences);
-    solver.parameters.maxfev = 60 * (problem.inputs() + 1);
+    solver.parameters.maxfev = Eigen::Index{60} * (problem.inputs() + 1);
     solver.minimize(x);
     for (std::size_t i = 0; i < figures.size(); ++i)
         figures[i].set(profile, rounded(std::exp(x[static_cast<Eigen::Index>(i)])));

@@ -40,19 +40,19 @@ Sourced<FlopsPerSecond> sourced_flop_rate(const JsonValue& value) {
                    [](const JsonValue& v) { return FlopsPerSecond(v.quantity(Dimension::flop_rate, 1e6, 1e19)); });
 }
 
-Out to_json(const Sourced<double>& s) { return with_source(s.value, s.source); }
-Out to_json(const Sourced<std::int64_t>& s) { return with_source(s.value, s.source); }
-Out to_json(const Sourced<Seconds>& s) {
-    return with_source(format_quantity(s.value.value(), Dimension::time), s.source);
+Out to_json(const Sourced<double>& figure) { return with_source(figure.value, figure.source); }
+Out to_json(const Sourced<std::int64_t>& figure) { return with_source(figure.value, figure.source); }
+Out to_json(const Sourced<Seconds>& figure) {
+    return with_source(format_quantity(figure.value.value(), Dimension::time), figure.source);
 }
-Out to_json(const Sourced<Bytes>& s) {
-    return with_source(format_quantity(s.value.as_double(), Dimension::bytes), s.source);
+Out to_json(const Sourced<Bytes>& figure) {
+    return with_source(format_quantity(figure.value.as_double(), Dimension::bytes), figure.source);
 }
-Out to_json(const Sourced<BytesPerSecond>& s) {
-    return with_source(format_quantity(s.value.value(), Dimension::bandwidth), s.source);
+Out to_json(const Sourced<BytesPerSecond>& figure) {
+    return with_source(format_quantity(figure.value.value(), Dimension::bandwidth), figure.source);
 }
-Out to_json(const Sourced<FlopsPerSecond>& s) {
-    return with_source(format_quantity(s.value.value(), Dimension::flop_rate), s.source);
+Out to_json(const Sourced<FlopsPerSecond>& figure) {
+    return with_source(format_quantity(figure.value.value(), Dimension::flop_rate), figure.source);
 }
 
 }  // namespace moesim
