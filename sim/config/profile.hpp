@@ -6,16 +6,11 @@
 #include <string>
 
 #include "base/units.hpp"
+#include "config/collectives_profile.hpp"
 #include "config/dtype.hpp"
+#include "config/sourced.hpp"
 
 namespace moesim {
-
-template <class T>
-struct Sourced {
-    T value{};
-    std::string source;
-    bool operator==(const Sourced&) const = default;
-};
 
 // How messages fare on links of one class, beyond the wire's own bandwidth and latency.
 struct LinkProfile {
@@ -50,6 +45,7 @@ struct Profile {
     Sourced<double> attention_efficiency;  // share of the peak in the fused attention kernel
     LinkProfile nvlink, nic;
     std::optional<LinkProfile> pcie;  // for topologies with PCIe inside their nodes
+    CollectivesProfile collectives;   // empty: messages as `links` has it
 
     // The peak for a data type, or nothing where the device has none.
     [[nodiscard]] const std::optional<Sourced<FlopsPerSecond>>& peak(Dtype d) const {

@@ -37,6 +37,10 @@ std::filesystem::path measured_tables() {
            "shared/data/routing-traces/yuninxia__moe-routing-bench";
 }
 
+std::filesystem::path measured_calls() {
+    return std::filesystem::path(MOESIM_SOURCE_DIR).parent_path() / "shared/data/measurements";
+}
+
 std::vector<MeasuredDrop> measured_capacity_sweep() {
     std::vector<MeasuredDrop> rows;
     std::ifstream in(measured_tables() / "capacity_cf_multi.jsonl");

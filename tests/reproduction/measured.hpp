@@ -9,6 +9,8 @@ namespace moesim::test {
 
 // The folder of the tables, whether it is there or not.
 std::filesystem::path measured_tables();
+// The same of timed calls of communication libraries.
+std::filesystem::path measured_calls();
 
 // One row of the capacity-factor sweep.
 struct MeasuredDrop {

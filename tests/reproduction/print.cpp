@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "reproduction/capacity_sweep.hpp"
+#include "reproduction/collective_calls.hpp"
 #include "reproduction/strategy_table.hpp"
 
 namespace {
@@ -62,6 +63,34 @@ void print_strategies() {
             r.measured.load_cv, r.ours.load_cv, r.cv_error());
 }
 
+void print_errors(const char* what, const std::string& shares, const std::vector<PredictedCall>& calls) {
+    if (calls.empty()) return;
+    const Errors e = errors_of(calls);
+    fmt::print("  {:8} {:34} {:5} calls  median {:5.1f}%  p90 {:5.1f}%  worst {:5.1f}%  mean {:+5.1f}%\n", what, shares,
+               calls.size(), 100 * e.median, 100 * e.p90, 100 * e.worst, 100 * e.mean);
+}
+
+void print_calls(const CollectiveGroup& g) {
+    fmt::print("\n{} ({})\n  predicted us   measured us    error\n", g.name, g.machine);
+    for (const PredictedCall& c : g.calls)
+        fmt::print("  {:12.2f}  {:12.2f}  {:+6.1f}%  {} {}\n", 1e6 * c.predicted, 1e6 * c.measured, 100 * c.error(),
+                   c.fitted ? "fitted  " : "held out", c.call);
+}
+
+void print_collectives() {
+    const auto groups = reproduce_collectives();
+    if (groups.empty()) return;
+    fmt::print("\nTimed calls of communication libraries; one profile for each machine\n");
+    for (const CollectiveGroup& g : groups) print_calls(g);
+    fmt::print("\nErrors; a call's measured time is the median of its readings\n");
+    for (const CollectiveGroup& g : groups) {
+        fmt::print("{} ({}, {} readings)\n", g.name, g.machine, g.readings);
+        print_errors("fitted", g.fitted_to, g.fitted());
+        print_errors("held out", g.held_out, g.held());
+        if (!g.large_held().empty()) print_errors("held out", g.held_out + ", 1 MiB and more", g.large_held());
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -75,5 +104,6 @@ int main() {
         fmt::print("\n{} is not there: no measured figures\n", measured_tables().string());
     else
         print_strategies();
+    print_collectives();
     fmt::print("({:.1f} s in all)\n", seconds());
 }

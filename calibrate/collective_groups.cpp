@@ -1,0 +1,224 @@
+#include "calibrate/collective_groups.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "calibrate/uniform_call.hpp"
+
+namespace moesim {
+namespace {
+
+double raw(double v) { return v; }
+double raw(Seconds v) { return v.value(); }
+double raw(BytesPerSecond v) { return v.value(); }
+double raw(Bytes v) { return v.as_double(); }
+void assign(double& to, double v) { to = v; }
+void assign(Seconds& to, double v) { to = Seconds(v); }
+void assign(BytesPerSecond& to, double v) { to = BytesPerSecond(v); }
+void assign(Bytes& to, double v) { to = Bytes(std::llround(v)); }
+
+// `access` gives the sourced figure of a profile, const or not.
+template <class Access>
+Figure figure(std::string name, Access access) {
+    return {std::move(name), [access](const Profile& p) { return raw(access(p).value); },
+            [access](Profile& p, double v) { assign(access(p).value, v); }};
+}
+
+#define NCCL(key) \
+    figure(       \
+        "nccl." #key, [](auto& p) -> auto& { return p.collectives.nccl->key; })
+
+// The figures of one direction of the DeepEP kernels, under `phase` of the profile.
+#define PHASE(part, key)                                                                                \
+    figure(                                                                                             \
+        fmt::format(#part ".{}." #key, combine ? "combine" : "dispatch"), [combine](auto& p) -> auto& { \
+            auto& both = *p.collectives.part;                                                           \
+            return (combine ? both.combine : both.dispatch).key;                                        \
+        })
+
+std::vector<Figure> nccl_figures(bool host_bridge) {
+    std::vector<Figure> f = {NCCL(start_up), NCCL(per_doubling), NCCL(short_rate), NCCL(short_most), NCCL(rate)};
+    if (host_bridge) {
+        f.push_back(NCCL(flagged->weight));
+        f.push_back(NCCL(host_bridge->rate));  // its contention is set: one count of GPUs does not tell it
+    } else {
+        f.push_back(NCCL(fill));
+        f.push_back(NCCL(fill_half));
+        f.push_back(NCCL(own_share));
+    }
+    return f;
+}
+
+GroupSample nccl_sample(const NcclCall& c, bool fitted) {
+    return {{[c](const Profile& p) { return predict_nccl(p, c).value(); }, c.measured.value()},
+            fmt::format("{} GPUs, {} B", c.ranks, c.bytes.value()),
+            fmt::format("{} GPUs", c.ranks),
+            fitted,
+            c.bytes >= Bytes(1 << 20)};
+}
+
+using Predict = Seconds (*)(const Profile&, const DeepEpCall&);
+
+GroupSample deepep_sample(const DeepEpCall& c, Predict predict, std::string share, bool fitted) {
+    return {{[c, predict](const Profile& p) { return predict(p, c).value(); }, c.measured.value()},
+            fmt::format("{} ranks, hidden {}, {} tokens, top-{} of {}{}", c.ranks(), c.hidden, c.tokens, c.top_k,
+                        c.experts, c.multiprocessors > 0 ? fmt::format(", {} SMs", c.multiprocessors) : ""),
+            std::move(share),
+            fitted};
+}
+
+const char* way(bool combine) { return combine ? "combine" : "dispatch"; }
+
+void add_nccl(std::vector<Group>& groups, const std::vector<NcclCall>& calls) {
+    struct Machine {
+        const char *system, *profile, *wires;
+    };
+    for (const Machine m : {Machine{"a100_sxm", "a100-sxm", "NVLink"}, Machine{"h100_sxm", "h100-sxm", "NVLink"},
+                            Machine{"l40s", "l40s", "PCIe"}}) {
+        const bool pcie = std::string(m.wires) == "PCIe";
+        Group g{fmt::format("NCCL all-to-all, {}", m.wires),
+                m.profile,
+                "2 and 8 GPUs, NCCL 2.27 and later",
+                "4 GPUs",
+                nccl_figures(pcie),
+                {},
+                pcie ? 0.1 : 0.03};
+        Group old{g.name + ", NCCL 2.23", m.profile, "", "all", {}, {}, 0.1};
+        for (const NcclCall& c : calls) {
+            if (c.system != m.system) continue;
+            const bool is_old = c.version == "nccl-2.23";
+            (is_old ? old : g).samples.push_back(nccl_sample(c, !is_old && c.ranks != 4));
+        }
+        for (Group* one : {&g, &old})
+            if (!one->samples.empty()) groups.push_back(std::move(*one));
+    }
+}
+
+void add_normal(std::vector<Group>& groups, const std::vector<DeepEpCall>& calls) {
+    for (const bool combine : {false, true}) {
+        Group one{fmt::format("DeepEP normal {}, one node", way(combine)),
+                  "h100-sxm",
+                  "hidden 4096 and 7168",
+                  "hidden 2048",
+                  {PHASE(deepep_normal, start_up), PHASE(deepep_normal, first_row_rate),
+                   PHASE(deepep_normal, rows_in_flight), PHASE(deepep_normal, half_rows),
+                   PHASE(deepep_normal, row_time), PHASE(deepep_normal, sm_rate), PHASE(deepep_normal, nvlink)},
+                  {},
+                  0.1};
+        if (combine) one.figures.push_back(PHASE(deepep_normal, reduce_rate.value()));
+        Group old{one.name + ", older release", "h100-sxm", "", "all", {}, {}, 0.1};
+        Group two{fmt::format("DeepEP normal {}, two nodes", way(combine)),
+                  "h100-sxm",
+                  "4 and 24 SMs",
+                  "8, 12, 16, 20 SMs",
+                  {PHASE(deepep_normal, nodes->start_up), PHASE(deepep_normal, nodes->rows_in_flight),
+                   PHASE(deepep_normal, nodes->half_rows), PHASE(deepep_normal, nodes->sm_rate)},
+                  {},
+                  0.1};
+        // Combine is held back by the multiprocessors in all rows, so that its rows do not tell the NIC's rate.
+        if (!combine) two.figures.push_back(PHASE(deepep_normal, nodes->nic));
+        for (const DeepEpCall& c : calls) {
+            if (c.combine != combine) continue;
+            if (c.nodes == 2) {
+                const bool fitted = c.multiprocessors == 4 || c.multiprocessors == 24;
+                two.samples.push_back(
+                    deepep_sample(c, predict_deepep_normal, fmt::format("{} SMs", c.multiprocessors), fitted));
+                continue;
+            }
+            const bool is_old = c.version != "sglang-0.5.12";
+            (is_old ? old : one)
+                .samples.push_back(deepep_sample(c, predict_deepep_normal, fmt::format("hidden {}", c.hidden),
+                                                 !is_old && c.hidden != 2048));
+        }
+        for (Group* g : {&one, &old, &two})
+            if (!g->samples.empty()) groups.push_back(std::move(*g));
+    }
+}
+
+void add_low_latency(std::vector<Group>& groups, const std::vector<DeepEpCall>& calls) {
+    for (const bool combine : {false, true}) {
+        Group one{fmt::format("DeepEP low-latency {}, one node", way(combine)),
+                  "h100-sxm",
+                  "hidden 2048 and 7168",
+                  "hidden 4096",
+                  {PHASE(deepep_low_latency, start_up), PHASE(deepep_low_latency, per_expert),
+                   PHASE(deepep_low_latency, first_row_rate), PHASE(deepep_low_latency, rate)},
+                  {},
+                  0.1};
+        Group few{one.name + ", 8 experts",
+                  "h100-sxm",
+                  "64 and 128 tokens",
+                  "other counts of tokens",
+                  {PHASE(deepep_low_latency, expert_rate)},
+                  {},
+                  0.1};
+        Group old{one.name + ", older release", "h100-sxm", "", "all", {}, {}, 0.1};
+        Group two{fmt::format("DeepEP low-latency {}, two nodes", way(combine)),
+                  "h100-sxm",
+                  "256 experts",
+                  "288 experts",
+                  {PHASE(deepep_low_latency, nodes->start_up), PHASE(deepep_low_latency, nodes->nic)},
+                  {},
+                  0.1};
+        for (const DeepEpCall& c : calls) {
+            if (c.combine != combine) continue;
+            const bool is_old = c.version != "sglang-0.5.12", is_few = c.experts < 128;
+            Group& g = c.nodes == 2 ? two : is_few ? few : is_old ? old : one;
+            const bool fitted = &g == &two   ? c.experts == 256
+                                : &g == &one ? c.hidden != 4096
+                                : &g == &few ? c.tokens == 64 || c.tokens == 128
+                                             : false;
+            g.samples.push_back(deepep_sample(c, predict_deepep_low_latency,
+                                              &g == &two   ? fmt::format("{} experts", c.experts)
+                                              : &g == &few ? fmt::format("{} tokens", c.tokens)
+                                                           : fmt::format("hidden {}", c.hidden),
+                                              fitted));
+        }
+        for (Group* g : {&one, &few, &old, &two})
+            if (!g->samples.empty()) groups.push_back(std::move(*g));
+    }
+}
+
+void add_readme(std::vector<Group>& groups, const std::vector<DeepEpCall>& normal,
+                const std::vector<DeepEpCall>& low_latency) {
+    for (const bool combine : {false, true}) {
+        Group n{fmt::format("DeepEP normal {}, README", way(combine)),
+                "h800",
+                "8 and 32 ranks",
+                "16 and 64 ranks",
+                {PHASE(deepep_normal, nvlink), PHASE(deepep_normal, nodes->nic)},
+                {},
+                0.1};
+        for (const DeepEpCall& c : normal)
+            if (c.combine == combine)
+                n.samples.push_back(deepep_sample(c, predict_deepep_normal, fmt::format("{} ranks", c.ranks()),
+                                                  c.nodes == 1 || c.nodes == 4));
+        Group l{fmt::format("DeepEP low-latency {}, README", way(combine)),
+                "h800",
+                "8 and 16 ranks",
+                "32 to 256 ranks",
+                {PHASE(deepep_low_latency, rate), PHASE(deepep_low_latency, nodes->start_up)},
+                {},
+                0.1};
+        for (const DeepEpCall& c : low_latency)
+            if (c.combine == combine)
+                l.samples.push_back(
+                    deepep_sample(c, predict_deepep_low_latency, fmt::format("{} ranks", c.ranks()), c.nodes <= 2));
+        for (Group* g : {&n, &l})
+            if (!g->samples.empty()) groups.push_back(std::move(*g));
+    }
+}
+
+}  // namespace
+
+std::vector<Group> collective_groups(const std::filesystem::path& measurements) {
+    std::vector<Group> groups;
+    add_nccl(groups, read_nccl(measurements));
+    add_normal(groups, read_deepep_normal(measurements));
+    add_low_latency(groups, read_deepep_low_latency(measurements));
+    add_readme(groups, read_readme_normal(measurements), read_readme_low_latency(measurements));
+    return groups;
+}
+
+}  // namespace moesim
