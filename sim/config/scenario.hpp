@@ -9,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "base/units.hpp"
+#include "config/dispatch_spec.hpp"
 #include "config/dtype.hpp"
 #include "config/profile.hpp"
 #include "config/routing_spec.hpp"
@@ -61,14 +62,6 @@ struct ParallelismSpec {
 };
 
 enum class PlacementMethod : unsigned char { contiguous, round_robin };
-enum class Dedup : unsigned char { none, rank, node };
-
-struct DispatchSpec {
-    Dtype dtype = Dtype::bf16;
-    Dtype return_dtype = Dtype::bf16;
-    Dedup dedup = Dedup::rank;  // how many copies of a token travel: one an expert, one a GPU, one a node
-    bool operator==(const DispatchSpec&) const = default;
-};
 
 // sequential: a micro-batch goes through all layers before the next one starts.
 // interleaved: in every layer all micro-batches take turns, so that one computes while another communicates.

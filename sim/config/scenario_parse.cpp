@@ -107,16 +107,6 @@ ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& to
     return p;
 }
 
-DispatchSpec parse_dispatch(const JsonValue& value) {
-    if (!value.present()) return {};
-    const JsonObject o(value, {"dtype", "return_dtype", "dedup"});
-    DispatchSpec d;
-    d.dtype = default_if_absent(o["dtype"], Dtype::bf16, dtype);
-    d.return_dtype = default_if_absent(o["return_dtype"], Dtype::bf16, dtype);
-    if (o["dedup"].present()) d.dedup = static_cast<Dedup>(o["dedup"].choice({"none", "rank", "node"}));
-    return d;
-}
-
 ScheduleSpec parse_schedule(const JsonValue& value) {
     if (!value.present()) return {};
     const JsonObject o(value, {"micro_batches", "chunks", "order"});

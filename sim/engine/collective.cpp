@@ -1,5 +1,8 @@
 #include "engine/collective.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace moesim {
 namespace {
 
@@ -16,9 +19,10 @@ Task message_task(const Message& m, const Label& label, NetworkKind network, con
     t.label = at_rank(label, m.from);
     t.peer = m.to;
     t.bytes = m.bytes;
-    t.latency = model.latency(route);
+    t.latency = model.latency(route) + m.delay;
+    t.cap = m.cap;
     t.kind = network == NetworkKind::simgrid ? TaskKind::transfer : TaskKind::delay;
-    if (t.kind == TaskKind::delay) t.duration = t.latency + t.bytes / model.narrowest(route);
+    if (t.kind == TaskKind::delay) t.duration = t.latency + t.bytes / std::min(model.narrowest(route), m.cap);
     return t;
 }
 
@@ -29,7 +33,7 @@ void add_messages(TaskGraph& graph, const CollectiveEnds& ends, const Label& lab
     for (std::size_t i = 0; i < messages.size(); ++i) {
         const Message& m = messages[i];
         const auto task = static_cast<TaskId>(first + i);
-        if (m.waits_for_issue) graph.wait(task, ends.issue[m.from.value()]);
+        if (m.waits_for_issue) graph.wait(task, ends.begun[m.from.value()]);
         for (const std::uint32_t before : m.after) graph.wait(task, first + before);
         graph.wait(ends.done[m.from.value()], task);
         graph.wait(ends.done[m.to.value()], task);
@@ -63,9 +67,26 @@ class MessageSetBound {
     bool empty_ = true;
 };
 
-// Which ranks' ends depend on which ranks' starts, within one group.
+// The ranks on whose start each message depends, by itself or through what it waits for.  [message]: in rising order
+std::vector<std::vector<RankId>> starters_of(std::span<const Message> messages) {
+    std::vector<std::vector<RankId>> all(messages.size());
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        auto& own = all[i];
+        if (messages[i].waits_for_issue) own.push_back(messages[i].from);
+        for (const std::uint32_t before : messages[i].after) {
+            if (all[before] == own) continue;  // as in a window, where all are the sender's own
+            std::vector<RankId> both;
+            std::set_union(own.begin(), own.end(), all[before].begin(), all[before].end(), std::back_inserter(both));
+            own = std::move(both);
+        }
+    }
+    return all;
+}
+
+// Whether each rank's end depends on each rank's start, within one group.
 bool is_complete(std::span<const Message> messages, const std::vector<std::uint32_t>& of_group,
-                 const std::vector<std::size_t>& place_in_group, std::size_t group_size) {
+                 const std::vector<std::vector<RankId>>& starters, const std::vector<std::size_t>& place_in_group,
+                 std::size_t group_size) {
     std::vector<bool> depends(group_size * group_size);
     std::size_t pairs = 0;
     const auto mark = [&](RankId from, RankId to) {
@@ -74,17 +95,17 @@ bool is_complete(std::span<const Message> messages, const std::vector<std::uint3
         depends[cell] = true;
         ++pairs;
     };
-    for (const std::uint32_t i : of_group) {
-        const Message& m = messages[i];
-        if (m.waits_for_issue) mark(m.from, m.to);
-        for (const std::uint32_t before : m.after) mark(messages[before].from, m.to);
-    }
+    for (const std::uint32_t i : of_group)
+        for (const RankId starter : starters[i]) {
+            mark(starter, messages[i].to);
+            mark(starter, messages[i].from);
+        }
     return pairs == group_size * (group_size - 1);
 }
 
 }  // namespace
 
-CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks) {
+CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks, Seconds startup) {
     CollectiveEnds ends;
     for (auto* side : {&ends.issue, &ends.done})
         for (std::size_t r = 0; r < ranks; ++r) {
@@ -93,6 +114,16 @@ CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::si
             side->push_back(graph.add(join));
         }
     for (std::size_t r = 0; r < ranks; ++r) graph.wait(ends.done[r], ends.issue[r]);
+    ends.begun = ends.issue;
+    if (startup <= Seconds{}) return ends;
+    for (std::size_t r = 0; r < ranks; ++r) {
+        Task begin;
+        begin.kind = TaskKind::delay;
+        begin.label = at_rank(label, RankId(r));
+        begin.duration = startup;
+        ends.begun[r] = graph.add(begin);
+        graph.wait(ends.begun[r], ends.issue[r]);
+    }
     return ends;
 }
 
@@ -124,6 +155,7 @@ GroupBounds::Tasks GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends
         place[r] = group.size();
         group.emplace_back(r);
     }
+    const auto starters = starters_of(messages);
     MessageSetBound bound(fabric_, model_);
     const auto delay_of = [&](const std::vector<std::uint32_t>& set, TaskId first_issue) {
         for (const std::uint32_t i : set) bound.add(messages[i]);
@@ -142,8 +174,8 @@ GroupBounds::Tasks GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends
         first.label = label;
         first.starts_with_first = true;
         const TaskId first_issue = graph.add(first);
-        for (const RankId r : members[g]) graph.wait(first_issue, ends.issue[r.value()]);
-        const bool complete = is_complete(messages, of_group[g], place, members[g].size());
+        for (const RankId r : members[g]) graph.wait(first_issue, ends.begun[r.value()]);
+        const bool complete = is_complete(messages, of_group[g], starters, place, members[g].size());
         for (const RankId r : members[g]) {
             graph.wait(ends.done[r.value()], delay_of(of_rank[r.value()], first_issue));
             if (complete && !held.empty())

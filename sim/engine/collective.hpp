@@ -13,15 +13,16 @@
 
 namespace moesim {
 
-// The two ends of a collective on each rank.  [rank]
+// The two ends of a collective on each rank, and where its messages may start after it was issued.  [rank]
 struct CollectiveEnds {
-    std::vector<TaskId> issue, done;
+    std::vector<TaskId> issue, begun, done;
 };
 
 // Adds `issue` and `done` joins for every rank; label names stage, stream, layer and parts. Senders push: a message
 // starts when its sender has issued the collective, whether or not the receiver has (receive buffers exist
-// beforehand), and a rank has ended when all that it sends and receives has arrived.
-CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks);
+// beforehand), and a rank has ended when all that it sends and receives has arrived. `startup` is what a rank takes
+// from issuing the collective to its first message.
+CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks, Seconds startup = {});
 
 // One transfer task a message, between the ends.
 void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,

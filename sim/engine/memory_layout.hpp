@@ -17,7 +17,7 @@ struct MemoryLayout {
     Bytes input;          // activations that enter, for the whole batch part of the rank
     Bytes output;         // and that leave
     Bytes send_buffer;    // packed rows of a micro-batch
-    Bytes forward;        // rows to forward inside the node, and their results on the way back
+    Bytes forward;        // rows on their way to other ranks and copies of rows, and their results on the way back
     Bytes expert_input;   // rows received for the rank's experts
     Bytes expert_output;  // their results, a row a token and expert, before they are summed up and returned
     Bytes returned;       // results that came back, before the combine

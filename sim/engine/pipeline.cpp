@@ -1,6 +1,7 @@
 #include "engine/pipeline.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace moesim {
 namespace {
@@ -13,10 +14,11 @@ std::int64_t i64(std::size_t v) { return static_cast<std::int64_t>(v); }
 
 Pipeline::Pipeline(Result& result, const MessageModel& messages)
     : result_(result), scenario_(result.plan.scenario), messages_(messages), grid_(scenario_.parallelism),
-      cost_(scenario_), group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan),
-      compute_tail_(grid_.ranks(), nothing), dispatch_tail_(grid_.ranks(), nothing),
-      return_tail_(grid_.ranks(), nothing), tensor_tail_(grid_.ranks(), nothing),
-      routes_(scenario_, result.plan.policy), held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
+      cost_(scenario_), all_to_all_(make_all_to_all(scenario_.dispatch, scenario_.profile, grid_, result.plan.fabric)),
+      group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan), compute_tail_(grid_.ranks(), nothing),
+      dispatch_tail_(grid_.ranks(), nothing), return_tail_(grid_.ranks(), nothing),
+      tensor_tail_(grid_.ranks(), nothing), routes_(scenario_, result.plan.policy),
+      held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
     LayerLoad empty;
     empty.expert_tokens.resize(static_cast<std::size_t>(scenario_.model.experts));
     empty.rank_tokens.resize(grid_.ranks());
@@ -64,6 +66,7 @@ void Pipeline::build(const Progress& progress) {
     }
     if (scenario_.network == NetworkKind::bound) add_link_bound();
     result_.memory = memory_.layouts();
+    result_.launches = all_to_all_->launches();
 }
 
 Label Pipeline::label(const Batch& b, Stage stage, Stream stream, std::size_t chunk) const {
@@ -110,6 +113,7 @@ void Pipeline::route(Batch& b) {
         }
         b.exchanges.push_back(count_exchange(sources, LayerId(b.layer), scenario_.dispatch.dedup,
                                              result_.plan.placement, grid_, result_.plan.fabric));
+        b.exchanges.back().forwarded_rows = all_to_all_->staged_rows(b.exchanges.back());
     }
     count_layer(b, limited.chosen, limited.dropped);
     memory_.add(b.exchanges);
@@ -128,14 +132,20 @@ void Pipeline::count_layer(const Batch& b, std::int64_t chosen, std::int64_t dro
             }
 }
 
-void Pipeline::count_message(const Transfer& t, Volume& purpose) {
+void Pipeline::count_message(const Transfer& t, std::int64_t messages, Volume& purpose) {
     purpose.bytes += t.bytes;
-    ++purpose.messages;
+    purpose.messages += messages;
     const Fabric& fabric = result_.plan.fabric;
     (fabric.crosses_nodes(t.from, t.to) ? result_.traffic.between_nodes : result_.traffic.inside_nodes) += t.bytes;
     result_.rank_bytes(t.from.value(), t.to.value()) += t.bytes.value();
     const Route route = fabric.route(t.from, t.to);
-    for (const LinkId link : route.links()) result_.link_bytes[link.value()] += t.bytes;
+    std::array<bool, link_class_count> passed = {};
+    for (const LinkId link : route.links()) {
+        result_.link_bytes[link.value()] += t.bytes;
+        passed[static_cast<std::size_t>(fabric.link(link).link_class)] = true;
+    }
+    for (std::size_t c = 0; c < passed.size(); ++c)
+        if (passed[c]) purpose.class_bytes[c] += t.bytes;
 }
 
 CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage, std::span<const TaskId> ready,
@@ -143,18 +153,21 @@ CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage
     const bool out = stage == Stage::dispatch;
     const Dtype dtype = out ? scenario_.dispatch.dtype : scenario_.dispatch.return_dtype;
     const Bytes row(scenario_.model.hidden * bytes_of(dtype));
-    const auto messages = out ? dispatch_messages(b.exchanges[chunk], row) : return_messages(b.exchanges[chunk], row);
+    const auto messages =
+        out ? all_to_all_->dispatch(b.exchanges[chunk], row) : all_to_all_->give_back(b.exchanges[chunk], row);
     const Label what = label(b, stage, out ? Stream::dispatch : Stream::return_, chunk);
     TaskGraph& graph = result_.graph;
-    CollectiveEnds ends = add_collective_ends(graph, what, grid_.ranks());
+    CollectiveEnds ends = add_collective_ends(graph, what, grid_.ranks(), all_to_all_->startup());
     if (scenario_.network == NetworkKind::simgrid)
         add_transfers(graph, ends, what, messages, result_.plan.fabric, messages_);
     else
         bounds = group_bounds_.add(graph, ends, what, messages, held);
     std::vector<Bytes> sent(grid_.ranks());
     std::vector<bool> takes_part(grid_.ranks());
+    Volume& volume = out ? result_.traffic.dispatch : result_.traffic.return_;
+    ++volume.calls;
     for (const Message& m : messages) {
-        count_message({m.from, m.to, m.bytes}, out ? result_.traffic.dispatch : result_.traffic.return_);
+        count_message({m.from, m.to, m.bytes}, m.parts, volume);
         sent[m.from.value()] += m.bytes;
         takes_part[m.from.value()] = takes_part[m.to.value()] = true;
     }
@@ -193,7 +206,7 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
                                               result_.plan.fabric, messages_);
         for (std::size_t i = first; i < result_.graph.tasks().size(); ++i) {
             const Task& t = result_.graph.tasks()[i];
-            if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, result_.traffic.tensor);
+            if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, 1, result_.traffic.tensor);
         }
         for (std::size_t t = 0; t < grid_.tensor(); ++t) {
             after[ranks[t].value()] = tensor_tail_[ranks[t].value()] = done[t];

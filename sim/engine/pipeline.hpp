@@ -7,6 +7,7 @@
 #include "engine/collective.hpp"
 #include "engine/result.hpp"
 #include "engine/simulate.hpp"
+#include "network/alltoall/all_to_all.hpp"
 #include "workload/route_stream.hpp"
 
 namespace moesim {
@@ -45,13 +46,14 @@ class Pipeline {
     // Where the ranks of each tensor-parallel group have summed up what they hold.
     std::vector<TaskId> all_reduce(const Label& label, const std::vector<TaskId>& before,
                                    const std::vector<std::int64_t>& tokens, int times);
-    void count_message(const Transfer& t, Volume& purpose);
+    void count_message(const Transfer& t, std::int64_t messages, Volume& purpose);
 
     Result& result_;
     const Scenario& scenario_;
     const MessageModel& messages_;
     RankGrid grid_;
     StageCost cost_;
+    std::unique_ptr<const AllToAll> all_to_all_;
     GroupBounds group_bounds_;
     MemoryTally memory_;
     std::vector<TaskId> compute_tail_;                 // [rank]: the last task on its compute stream

@@ -1,5 +1,6 @@
 #pragma once
 // What a simulation yields: every task with its times, and what was counted on the way. Metrics are derived from it.
+#include <array>
 #include <vector>
 
 #include "base/matrix.hpp"
@@ -7,6 +8,7 @@
 #include "engine/plan.hpp"
 #include "engine/run_tasks.hpp"
 #include "engine/task_graph.hpp"
+#include "network/alltoall/all_to_all.hpp"
 
 namespace moesim {
 
@@ -22,6 +24,8 @@ struct LayerLoad {
 struct Volume {
     Bytes bytes;
     std::int64_t messages = 0;
+    std::int64_t calls = 0;                           // dispatch and return: exchanges, of all groups together
+    std::array<Bytes, link_class_count> class_bytes;  // [link class]: of messages whose route has a link of it
 };
 
 // What crosses the fabric; copies that stay on their GPU are not among it.
@@ -40,6 +44,7 @@ struct Result {
     std::vector<BytesPerSecond> link_capacity;  // [link], usable
     Matrix<std::int64_t> rank_bytes;            // [from][to]
     std::vector<MemoryLayout> memory;           // [rank]
+    Launches launches;                          // of a rank in one dispatch and one return
 };
 
 }  // namespace moesim

@@ -1,5 +1,6 @@
 #include "result/result_json.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
@@ -76,8 +77,24 @@ Out traffic_json(const Result& r) {
     return j;
 }
 
+constexpr std::array<const char*, link_class_count> classes = {"nvlink", "nic", "uplink"};
+
+Out calls_json(const Volume& v, int launches) {
+    Out j = {{"calls", v.calls}, {"launches_per_rank", v.calls * launches}, {"messages", v.messages}};
+    for (std::size_t c = 0; c < classes.size(); ++c) j[std::string(classes[c]) + "_bytes"] = v.class_bytes[c].value();
+    return j;
+}
+
+Out all_to_all_json(const Result& r) {
+    Bytes staged;
+    for (const MemoryLayout& layout : r.memory) staged = std::max(staged, layout.forward);
+    return {{"algorithm", name(r.plan.scenario.dispatch.algorithm)},
+            {"dispatch", calls_json(r.traffic.dispatch, r.launches.dispatch)},
+            {"return", calls_json(r.traffic.return_, r.launches.return_)},
+            {"largest_staging_bytes", staged.value()}};
+}
+
 Out links_json(const Result& r, const Metrics& m) {
-    constexpr std::array<const char*, 3> classes = {"nvlink", "nic", "uplink"};
     Out all = Out::array();
     for (const LinkUse& use : m.links) {
         const Link& link = r.plan.fabric.link(use.link);
@@ -119,6 +136,7 @@ nlohmann::ordered_json to_json(const Result& r, const Metrics& m) {
              {{"mean_s", m.mean_idle.value()}, {"longest_s", m.longest_idle.value()}, {"per_rank_s", seconds(m.idle)}}},
             {"load", load_json(r, m)},
             {"traffic", traffic_json(r)},
+            {"all_to_all", all_to_all_json(r)},
             {"links", links_json(r, m)},
             {"memory", memory_json(r, m)},
             {"timeline", timeline_json(r)},

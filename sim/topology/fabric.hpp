@@ -13,6 +13,7 @@
 namespace moesim {
 
 enum class LinkClass : unsigned char { nvlink, nic, uplink };
+inline constexpr std::size_t link_class_count = 3;
 
 // One direction of a physical link (all are full duplex: the two directions share nothing).
 struct Link {

@@ -127,6 +127,17 @@ RoutingSpec random_routing(RandomStream& random, const Scenario& s) {
     return r;
 }
 
+// Drawn last, so that what is drawn before it stays what it was.
+void choose_algorithm(RandomStream& random, DispatchSpec& d) {
+    d.algorithm = pick(random, {Algorithm::direct, Algorithm::direct, Algorithm::pairwise, Algorithm::hierarchical,
+                                Algorithm::rail, Algorithm::low_latency});
+    if (d.algorithm == Algorithm::rail) d.dedup = Dedup::node;
+    if (d.algorithm == Algorithm::low_latency) d.dedup = Dedup::none;
+    if (!has_window(d.algorithm)) return;
+    if (d.dedup == Dedup::node) d.dedup = Dedup::rank;
+    d.window = 1 + random.below(4);
+}
+
 }  // namespace
 
 Scenario random_scenario(std::uint64_t number) {
@@ -155,6 +166,7 @@ Scenario random_scenario(std::uint64_t number) {
     s.dispatch.dedup = pick(random, {Dedup::none, Dedup::rank, Dedup::node});
     s.schedule = {1 + random.below(3), 1 + random.below(3), pick(random, {Order::sequential, Order::interleaved})};
     s.stragglers = random_stragglers(random, gpus);
+    choose_algorithm(random, s.dispatch);
     return s;
 }
 
