@@ -51,12 +51,16 @@ struct BatchSpec {
     bool operator==(const BatchSpec&) const = default;
 };
 
+// How the ranks of a tensor-parallel group sum up what they hold.
+enum class AllReduce : unsigned char { ring, tree };
+
 // Ranks form a grid of `data` x `tensor`; rank = data index * tensor + tensor index. Runs of `expert` data indices
 // hold one full set of the experts each.
 struct ParallelismSpec {
     std::int64_t data = 1;
     std::int64_t expert = 1;
     std::int64_t tensor = 1;
+    AllReduce all_reduce = AllReduce::ring;
     [[nodiscard]] std::int64_t ranks() const { return data * tensor; }
     bool operator==(const ParallelismSpec&) const = default;
 };

@@ -86,11 +86,15 @@ BatchSpec parse_batch(const JsonValue& value, const ParallelismSpec& p) {
 }
 
 ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& topology, const ModelSpec& model) {
-    const JsonObject o(value, {"data", "expert", "tensor"});
+    const JsonObject o(value, {"data", "expert", "tensor", "all_reduce"});
     ParallelismSpec p;
     p.tensor = o["tensor"].present() ? o["tensor"].integer(1, topology.gpus_per_node, "the GPUs of a node") : 1;
     if (topology.gpus_per_node % p.tensor != 0)
         o["tensor"].fail(fmt::format("a divisor of the {} GPUs of a node", topology.gpus_per_node));
+    if (o["all_reduce"].present()) {
+        if (p.tensor == 1) o["all_reduce"].fail("nothing, since without tensor parallelism nothing is summed up");
+        p.all_reduce = static_cast<AllReduce>(o["all_reduce"].choice({"ring", "tree"}));
+    }
     p.data = o["data"].integer(1, topology.gpus(), fmt::format("the GPUs of topology \"{}\"", topology.name));
     if (p.ranks() != topology.gpus())
         value.fail_with(fmt::format("data {} x tensor {} = {} ranks", p.data, p.tensor, p.ranks()),

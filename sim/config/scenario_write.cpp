@@ -57,6 +57,8 @@ nlohmann::ordered_json to_json(const Scenario& s) {
     j["batch"] = json(s.batch);
     j["parallelism"] = {
         {"data", s.parallelism.data}, {"expert", s.parallelism.expert}, {"tensor", s.parallelism.tensor}};
+    if (s.parallelism.tensor > 1)
+        j["parallelism"]["all_reduce"] = s.parallelism.all_reduce == AllReduce::tree ? "tree" : "ring";
     j["routing"] = to_json(s.routing);
     j["placement"] = {{"method", placements[static_cast<std::size_t>(s.placement)]}};
     j["dispatch"] = to_json(s.dispatch);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "network/collectives/tree.hpp"
+
 namespace moesim {
 namespace {
 
@@ -213,6 +215,37 @@ std::vector<TaskId> add_ring_all_reduce(TaskGraph& graph, const Label& label, st
         done.push_back(graph.add(join));
         for (const TaskId edge : edges) graph.wait(done.back(), edge);
     }
+    return done;
+}
+
+std::vector<TaskId> add_rounds(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                               std::span<const TaskId> before, std::span<const Message> messages, NetworkKind network,
+                               const Fabric& fabric, const MessageModel& model) {
+    CollectiveEnds ends;
+    ends.begun.resize(fabric.ranks());
+    ends.done.resize(fabric.ranks());
+    std::vector<TaskId> done;
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+        Task join;
+        join.label = at_rank(label, ranks[i]);
+        done.push_back(graph.add(join));
+        graph.wait(done.back(), before[i]);
+        ends.begun[ranks[i].value()] = before[i];
+        ends.done[ranks[i].value()] = done.back();
+    }
+    add_messages(graph, ends, label, messages, network, fabric, model);
+    return done;
+}
+
+std::vector<TaskId> add_tree_all_reduce(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                                        std::span<const TaskId> before, Bytes bytes, int times, NetworkKind network,
+                                        const Fabric& fabric, const MessageModel& model) {
+    std::vector<TaskId> done(before.begin(), before.end());
+    if (ranks.size() == 1 || bytes == Bytes{}) return done;
+    const Route route = fabric.route(ranks[0], ranks[1]);
+    const std::int64_t pieces = best_pieces(ranks.size(), bytes, model.latency(route), model.narrowest(route));
+    const auto messages = tree_all_reduce(ranks, bytes, pieces);
+    for (int i = 0; i < times; ++i) done = add_rounds(graph, label, ranks, done, messages, network, fabric, model);
     return done;
 }
 

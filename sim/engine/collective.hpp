@@ -59,4 +59,16 @@ std::vector<TaskId> add_ring_all_reduce(TaskGraph& graph, const Label& label, st
                                         std::span<const TaskId> before, Bytes bytes, int times, NetworkKind network,
                                         const Fabric& fabric, const MessageModel& model);
 
+// One round of messages among the `ranks`, each of which starts after its own `before`. The result, one task a rank,
+// is when all that it sends and gets has arrived.
+std::vector<TaskId> add_rounds(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                               std::span<const TaskId> before, std::span<const Message> messages, NetworkKind network,
+                               const Fabric& fabric, const MessageModel& model);
+
+// The same result as add_ring_all_reduce by two trees, in as many pieces as suit the start-up between the first two
+// ranks.
+std::vector<TaskId> add_tree_all_reduce(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                                        std::span<const TaskId> before, Bytes bytes, int times, NetworkKind network,
+                                        const Fabric& fabric, const MessageModel& model);
+
 }  // namespace moesim

@@ -202,8 +202,10 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
         }
         const Bytes bytes = cost_.activation(tokens[ranks[0].value()]);
         const auto first = result_.graph.tasks().size();
-        const auto done = add_ring_all_reduce(result_.graph, label, ranks, own, bytes, times, scenario_.network,
-                                              result_.plan.fabric, messages_);
+        const auto add =
+            scenario_.parallelism.all_reduce == AllReduce::tree ? add_tree_all_reduce : add_ring_all_reduce;
+        const auto done =
+            add(result_.graph, label, ranks, own, bytes, times, scenario_.network, result_.plan.fabric, messages_);
         for (std::size_t i = first; i < result_.graph.tasks().size(); ++i) {
             const Task& t = result_.graph.tasks()[i];
             if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, 1, result_.traffic.tensor);

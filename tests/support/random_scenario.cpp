@@ -167,6 +167,7 @@ Scenario random_scenario(std::uint64_t number) {
     s.schedule = {1 + random.below(3), 1 + random.below(3), pick(random, {Order::sequential, Order::interleaved})};
     s.stragglers = random_stragglers(random, gpus);
     choose_algorithm(random, s.dispatch);
+    if (s.parallelism.tensor > 1 && coin(random)) s.parallelism.all_reduce = AllReduce::tree;
     return s;
 }
 

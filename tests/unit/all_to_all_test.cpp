@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "network/alltoall/choose.hpp"
 #include "placement/placement.hpp"
+#include "study/resolve.hpp"
 #include "support/catch.hpp"
 #include "support/exchanges.hpp"
 #include "support/scenarios.hpp"
@@ -178,4 +180,46 @@ TEST_CASE("a call has its start-up, and its messages their cap", "[all-to-all]")
     }
     auto uncapped = four.algorithm(Algorithm::direct)->dispatch(even_exchange(four.grid, 100), row);
     CHECK(four.time(uncapped, Seconds(7e-6)) == is(307e-6));
+}
+
+namespace {
+
+// 16 GPUs by eights on two nodes with real figures for start-ups; one token each, or many.
+Scenario sixteen(std::int64_t tokens) {
+    Scenario s = tiny(16, tokens);
+    s.topology = small_tree(2, 8);
+    s.topology.nvlink.bandwidth = BytesPerSecond(450e9);
+    s.topology.nic.bandwidth = BytesPerSecond(50e9);
+    s.topology.uplink.bandwidth = BytesPerSecond(400e9);
+    s.profile.nvlink.overhead.value = Seconds(10e-6);
+    s.profile.nic.overhead.value = Seconds(16e-6);
+    s.model.experts = 64;
+    s.model.top_k = 8;
+    s.model.hidden = 7168;
+    s.dispatch.algorithm = Algorithm::chosen;
+    return s;
+}
+
+}  // namespace
+
+TEST_CASE("auto sends one copy to a node where links bind, and straight where start-ups do", "[all-to-all]") {
+    // 4096 tokens a GPU with 8 of 64 experts in two nodes meet 8 (1 - C(60,8)/C(64,8)) = 3.4 GPUs of each node: NICs
+    // carry a third with one copy. With one token a GPU the two hops of `rail` cost 26 us in the place of 16.
+    CHECK(resolve(sixteen(16 * 4096), "test").scenario.dispatch.algorithm == Algorithm::rail);
+    CHECK(resolve(sixteen(16 * 4096), "test").scenario.dispatch.dedup == Dedup::node);
+    CHECK(resolve(sixteen(16), "test").scenario.dispatch.algorithm == Algorithm::direct);
+    CHECK(resolve(sixteen(16), "test").scenario.dispatch.dedup == Dedup::rank);
+}
+
+TEST_CASE("the least time of messages is their longest chain or their busiest link", "[all-to-all]") {
+    // Three messages of 100 us one after another, 5 us each to start: 315 us; all at once: 5 us + 300 us.
+    Four four(one_switch(4));
+    four.profile.nvlink.overhead.value = Seconds(5e-6);
+    const Exchange x = even_exchange(four.grid, 100);
+    const MessageModel model(four.fabric, four.profile);
+    const auto time = [&](const auto& a) { return least_time(a->dispatch(x, row), four.fabric, model).value(); };
+    CHECK(time(four.algorithm(Algorithm::pairwise, 1)) == is(315e-6));
+    CHECK(time(four.algorithm(Algorithm::direct)) == is(305e-6));
+    CHECK(time(four.algorithm(Algorithm::direct, 8, {Seconds{}, BytesPerSecond(1e8)})) == is(1005e-6));  // capped
+    CHECK(least_time({}, four.fabric, model) == Seconds{});
 }

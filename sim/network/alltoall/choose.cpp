@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/random.hpp"
 #include "network/alltoall/all_to_all.hpp"
 #include "network/busiest_link.hpp"
+#include "workload/purpose.hpp"
 
 namespace moesim {
 namespace {
@@ -14,7 +16,7 @@ constexpr std::int64_t most_drawn = 256;  // tokens of a source; more only weigh
 
 // Experts of tokens that choose all alike: top_k that follow each other in a shuffled order of all experts.
 std::vector<ExpertIndex> even_choices(const ModelSpec& model, std::int64_t tokens, std::size_t source) {
-    RandomStream random(stream_key(30, source), 0);
+    RandomStream random(stream_key(0, purpose::even_tokens, source), 0);
     std::vector<ExpertIndex> order(static_cast<std::size_t>(model.experts));
     for (std::size_t e = 0; e < order.size(); ++e) order[e] = static_cast<ExpertIndex>(e);
     const auto k = static_cast<std::size_t>(model.top_k);
@@ -32,7 +34,8 @@ std::vector<ExpertIndex> even_choices(const ModelSpec& model, std::int64_t token
 Seconds least_time(const std::vector<Message>& messages, const Fabric& fabric, const MessageModel& model) {
     LinkLoads loads(fabric, model);
     std::vector<Seconds> ends(messages.size());
-    Seconds chain, least_latency{unlimited.value()};
+    Seconds chain;
+    std::optional<Seconds> least_latency;
     for (std::size_t i = 0; i < messages.size(); ++i) {
         const Message& m = messages[i];
         const Route route = fabric.route(m.from, m.to);
@@ -41,10 +44,10 @@ Seconds least_time(const std::vector<Message>& messages, const Fabric& fabric, c
         const Seconds latency = m.delay + model.latency(route);
         ends[i] = start + latency + m.bytes / std::min(model.narrowest(route), m.cap);
         chain = std::max(chain, ends[i]);
-        least_latency = std::min(least_latency, latency);
+        least_latency = std::min(least_latency.value_or(latency), latency);
         loads.add({m.from, m.to, m.bytes});
     }
-    return messages.empty() ? Seconds{} : std::max(chain, least_latency + loads.busiest());
+    return std::max(chain, least_latency.value_or(Seconds{}) + loads.busiest());
 }
 
 DispatchSpec chosen_dispatch(const Scenario& s, const Placement& placement, const Fabric& fabric) {
@@ -66,7 +69,7 @@ DispatchSpec chosen_dispatch(const Scenario& s, const Placement& placement, cons
                                                                         {Algorithm::rail, Dedup::node},
                                                                         {Algorithm::low_latency, Dedup::none}}};
     DispatchSpec best = s.dispatch;
-    Seconds least{unlimited.value()};
+    std::optional<Seconds> least;
     for (const auto& [algorithm, dedup] : candidates) {
         DispatchSpec d = s.dispatch;
         d.algorithm = algorithm;
@@ -75,7 +78,7 @@ DispatchSpec chosen_dispatch(const Scenario& s, const Placement& placement, cons
         const Exchange x = count_exchange(sources, LayerId(0), dedup, placement, grid, fabric);
         const Seconds time = least_time(a->dispatch(x, row(d.dtype)), fabric, model) +
                              least_time(a->give_back(x, row(d.return_dtype)), fabric, model);
-        if (time >= least) continue;
+        if (least && time >= *least) continue;
         least = time;
         best = d;
     }
