@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 
 #include "reproduction/capacity_sweep.hpp"
 #include "reproduction/strategy_table.hpp"
@@ -76,6 +77,7 @@ void print_two_level() {
     for (const std::size_t gpus : {16U, 32U, 64U, 128U, 256U, 512U, 1024U}) {
         fmt::print("{:5}{}", gpus, gpus > most_simulated ? '*' : ' ');
         for (const std::int64_t bytes : sizes) {
+            std::fflush(stdout);  // a simulation runs in a copy of this process
             const TwoLevel t = compare_levels(gpus, bytes, gpus <= most_simulated);
             fmt::print("{:9.3f} /{:8.3f} ={:5.2f}x", t.pairwise * 1e3, t.hierarchical * 1e3, t.speedup());
         }
