@@ -15,15 +15,16 @@ enum class Dedup : unsigned char { none, rank, node };
 
 // How an exchange is sent; sim/network/alltoall has one file for each.
 enum class Algorithm : unsigned char {
-    direct,        // all pairs at once
-    pairwise,      // a window of peers after another
-    hierarchical,  // inside the node first, so that one message goes from each GPU to each node
-    rail,          // one copy to a node, over NICs of the same place, forwarded inside
-    low_latency,   // a message for each choice, all at once, nothing forwarded
-    chosen,        // "auto": whichever of the above ends first for even traffic
+    direct,            // all pairs at once
+    pairwise,          // a window of peers after another
+    hierarchical,      // inside the node first, so that one message goes from each GPU to each node
+    rail,              // one copy to a node, over NICs of the same place, forwarded inside
+    low_latency,       // a message for each choice, all at once, nothing forwarded
+    context_coherent,  // tokens stay with their best expert; only what others made of them comes after
+    chosen,            // "auto": whichever of the above ends first for even traffic
 };
-inline constexpr std::array<std::string_view, 6> algorithm_names = {"direct", "pairwise",    "hierarchical",
-                                                                    "rail",   "low_latency", "auto"};
+inline constexpr std::array<std::string_view, 7> algorithm_names = {
+    "direct", "pairwise", "hierarchical", "rail", "low_latency", "context_coherent", "auto"};
 constexpr std::string_view name(Algorithm a) { return algorithm_names[static_cast<std::size_t>(a)]; }
 
 // Whether a rank holds back messages until earlier ones have arrived.

@@ -171,6 +171,10 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
         s.placement = static_cast<PlacementMethod>(placement["method"].choice({"contiguous", "round_robin"}));
     }
     s.dispatch = parse_dispatch(o["dispatch"]);
+    if (s.dispatch.algorithm == Algorithm::context_coherent && s.model.attention && s.batch.tokens_per_sequence > 1)
+        o["batch"].fail_with(fmt::format("tokens_per_sequence {}", s.batch.tokens_per_sequence),
+                             "1, since with the algorithm \"context_coherent\" tokens of one sequence are on several "
+                             "GPUs and cannot attend to each other");
     s.schedule = parse_schedule(o["schedule"]);
     if (o["network"].present()) {
         const JsonObject network(o["network"], {"model"});

@@ -34,8 +34,9 @@ struct MemoryLayout {
 class MemoryTally {
   public:
     explicit MemoryTally(const Plan& plan);
-    // All chunks of one micro-batch of one layer; their buffers are alive together.
-    void add(const std::vector<Exchange>& chunks);
+    // All chunks of one micro-batch of one layer; their buffers are alive together. `returns` is what comes back,
+    // counted from where it comes to.
+    void add(const std::vector<Exchange>& chunks, const std::vector<Exchange>& returns);
     // [rank]. Buffers exist once, or where micro-batches are interleaved, once for each of them.
     [[nodiscard]] std::vector<MemoryLayout> layouts() const;
 
@@ -44,7 +45,7 @@ class MemoryTally {
     const Placement& placement_;
     RankGrid grid_;
     // [rank]: the largest of any micro-batch, in rows; tokens; and of any chunk, the rows that experts compute
-    std::vector<std::int64_t> sent_, received_, forwarded_, computed_, tokens_, chunk_rows_;
+    std::vector<std::int64_t> sent_, returned_, received_, forwarded_, computed_, tokens_, chunk_rows_;
 };
 
 }  // namespace moesim

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "network/collectives/ring.hpp"
+
 namespace moesim {
 namespace {
 
@@ -30,6 +32,14 @@ Pipeline::Pipeline(Result& result, const MessageModel& messages)
 
 void Pipeline::build(const Progress& progress) {
     const std::size_t layers = result_.layers.size(), micro_batches = held_bounds_.size();
+    if (scenario_.dispatch.algorithm == Algorithm::context_coherent) {
+        for (std::size_t m = 0; m < micro_batches; ++m) {
+            std::vector<std::int64_t> tokens;
+            for (std::size_t d = 0; d < grid_.data(); ++d) tokens.push_back(routes_.tokens(m, d).size());
+            homes_.emplace_back(grid_, tokens);
+        }
+        gather_context();
+    }
     std::size_t done = 0;
     const auto advance = [&] {
         if (progress) progress("routing", static_cast<double>(++done) / static_cast<double>(layers * micro_batches));
@@ -100,7 +110,15 @@ void Pipeline::route(Batch& b) {
         limited.chosen += l.chosen;
         limited.dropped += l.dropped;
     }
-    for (std::int64_t c = 0; c < chunks; ++c) {
+    for (std::size_t d = 0; d < grid_.data(); ++d)
+        b.tokens.push_back(homes_.empty() ? i64(sent[d].tokens()) : homes_[b.micro_batch].tokens(d));
+    if (!homes_.empty()) {
+        auto parts = homes_[b.micro_batch].move(sent, chunks, LayerId(b.layer), scenario_.dispatch.dedup,
+                                                result_.plan.placement, result_.plan.fabric);
+        b.exchanges = std::move(parts.out);
+        b.returns = std::move(parts.back);
+    }
+    for (std::int64_t c = 0; c < chunks && homes_.empty(); ++c) {
         std::vector<SourceChoices> sources;
         for (std::size_t d = 0; d < grid_.data(); ++d) {
             const Range part = part_of({0, i64(sent[d].tokens())}, chunks, c);
@@ -116,7 +134,7 @@ void Pipeline::route(Batch& b) {
         b.exchanges.back().forwarded_rows = all_to_all_->staged_rows(b.exchanges.back());
     }
     count_layer(b, limited.chosen, limited.dropped);
-    memory_.add(b.exchanges);
+    memory_.add(b.exchanges, b.coming_back());
 }
 
 void Pipeline::count_layer(const Batch& b, std::int64_t chosen, std::int64_t dropped) {
@@ -154,7 +172,7 @@ CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage
     const Dtype dtype = out ? scenario_.dispatch.dtype : scenario_.dispatch.return_dtype;
     const Bytes row(scenario_.model.hidden * bytes_of(dtype));
     const auto messages =
-        out ? all_to_all_->dispatch(b.exchanges[chunk], row) : all_to_all_->give_back(b.exchanges[chunk], row);
+        out ? all_to_all_->dispatch(b.exchanges[chunk], row) : all_to_all_->give_back(b.coming_back()[chunk], row);
     const Label what = label(b, stage, out ? Stream::dispatch : Stream::return_, chunk);
     TaskGraph& graph = result_.graph;
     CollectiveEnds ends = add_collective_ends(graph, what, grid_.ranks(), all_to_all_->startup());
@@ -165,7 +183,7 @@ CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage
     std::vector<Bytes> sent(grid_.ranks());
     std::vector<bool> takes_part(grid_.ranks());
     Volume& volume = out ? result_.traffic.dispatch : result_.traffic.return_;
-    ++volume.calls;
+    if (!messages.empty()) ++volume.calls;
     for (const Message& m : messages) {
         count_message({m.from, m.to, m.bytes}, m.parts, volume);
         sent[m.from.value()] += m.bytes;
@@ -220,13 +238,47 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
     return after;
 }
 
+void Pipeline::gather_context() {
+    Label what;
+    what.stage = Stage::attention;
+    what.stream = Stream::tensor;
+    for (std::size_t first = 0; first < grid_.data(); first += grid_.expert())
+        for (std::size_t t = 0; t < grid_.tensor(); ++t) {
+            std::int64_t tokens = 0;
+            std::vector<RankId> ranks;
+            std::vector<TaskId> begin;
+            for (std::size_t d = first; d < first + grid_.expert(); ++d) {
+                for (std::size_t m = 0; m < homes_.size(); ++m) tokens += homes_[m].tokens(d);
+                ranks.push_back(grid_.rank(d, t));
+                Task join;
+                join.label = what;
+                join.label.rank = ranks.back();
+                begin.push_back(result_.graph.add(join));
+            }
+            const auto n = i64(ranks.size());
+            const Bytes each = cost_.keys_and_values((tokens + n - 1) / n);
+            if (n == 1 || each == Bytes{}) continue;
+            const auto messages = ring_all_gather(ranks, each);
+            const auto done = add_rounds(result_.graph, what, ranks, begin, messages, scenario_.network,
+                                         result_.plan.fabric, messages_);
+            for (const Message& m : messages) count_message({m.from, m.to, m.bytes}, 1, result_.traffic.context);
+            for (std::size_t i = 0; i < ranks.size(); ++i) {
+                const std::size_t r = ranks[i].value();
+                Label span = what;
+                span.rank = ranks[i];
+                result_.graph.add_span({span, begin[i], done[i], each * (n - 1)});
+                compute_tail_[r] = tensor_tail_[r] = done[i];
+            }
+        }
+}
+
 void Pipeline::before_experts(Batch& b) {
     route(b);
     const std::size_t ranks = grid_.ranks();
     std::vector<std::int64_t> tokens(ranks);
     std::vector<TaskId> attended(ranks);
     for (std::size_t r = 0; r < ranks; ++r) {
-        tokens[r] = routes_.tokens(b.micro_batch, grid_.data_of(RankId(r))).size();
+        tokens[r] = b.tokens[grid_.data_of(RankId(r))];
         attended[r] = compute(label(b, Stage::attention, Stream::compute), r, cost_.attention(tokens[r]));
     }
     const auto summed =
@@ -279,7 +331,7 @@ void Pipeline::experts(Batch& b) {
 void Pipeline::after_experts(Batch& b) {
     for (std::size_t r = 0; r < grid_.ranks(); ++r) {
         std::int64_t rows = 0, tokens = 0;
-        for (const Exchange& x : b.exchanges) {
+        for (const Exchange& x : b.coming_back()) {
             rows += x.sent_rows[r];
             tokens += x.tokens[r];
         }

@@ -31,7 +31,8 @@ struct Volume {
 // What crosses the fabric; copies that stay on their GPU are not among it.
 struct NetworkTraffic {
     Volume dispatch, return_, tensor;
-    Bytes inside_nodes, between_nodes;  // together the bytes of the three above
+    Volume context;                     // keys and values that ranks gather where tokens move
+    Bytes inside_nodes, between_nodes;  // together the bytes of the four above
 };
 
 struct Result {

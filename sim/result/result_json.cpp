@@ -73,6 +73,10 @@ Out traffic_json(const Result& r) {
              {"tensor_parallel_bytes", t.tensor.bytes.value()}, {"tensor_parallel_messages", t.tensor.messages},
              {"inside_nodes_bytes", t.inside_nodes.value()},    {"between_nodes_bytes", t.between_nodes.value()},
              {"node_to_node_bytes", matrix_json(nodes)}};
+    if (t.context.messages > 0) {
+        j["context_bytes"] = t.context.bytes.value();
+        j["context_messages"] = t.context.messages;
+    }
     if (fabric.ranks() <= 256) j["rank_to_rank_bytes"] = matrix_json(r.rank_bytes);
     return j;
 }

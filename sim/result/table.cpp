@@ -97,6 +97,7 @@ void load_and_traffic(Text& out, const Result& r, const Metrics& m) {
     };
     out.line("traffic      dispatch {}, return {}", volume(r.traffic.dispatch), volume(r.traffic.return_));
     if (r.traffic.tensor.messages > 0) out.line("             tensor-parallel {}", volume(r.traffic.tensor));
+    if (r.traffic.context.messages > 0) out.line("             keys and values {}", volume(r.traffic.context));
     out.line("             inside nodes {}, between nodes {}", human(r.traffic.inside_nodes),
              human(r.traffic.between_nodes));
     const auto classes = [&](std::size_t c) {

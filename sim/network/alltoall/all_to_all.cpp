@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "network/alltoall/context_coherent.hpp"
 #include "network/alltoall/direct.hpp"
 #include "network/alltoall/hierarchical.hpp"
 #include "network/alltoall/low_latency.hpp"
@@ -41,6 +42,7 @@ std::unique_ptr<const AllToAll> make_all_to_all(const DispatchSpec& dispatch, co
             return std::make_unique<HierarchicalAllToAll>(grid, fabric, Roofline(profile), window, cost);
         case Algorithm::rail: return std::make_unique<RailAllToAll>(cost);
         case Algorithm::low_latency: return std::make_unique<LowLatencyAllToAll>(cost);
+        case Algorithm::context_coherent: return std::make_unique<ContextCoherentAllToAll>(cost);
         case Algorithm::chosen: break;
     }
     throw InternalError("an all-to-all whose algorithm was never chosen");
