@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "network/alltoall/choose.hpp"
 #include "network/collectives/ring.hpp"
+#include "network/collectives/tree.hpp"
 
 namespace moesim {
 namespace {
@@ -258,7 +260,11 @@ void Pipeline::gather_context() {
             const auto n = i64(ranks.size());
             const Bytes each = cost_.keys_and_values((tokens + n - 1) / n);
             if (n == 1 || each == Bytes{}) continue;
-            const auto messages = ring_all_gather(ranks, each);
+            // Few bytes go in few steps, many between neighbours: whichever the closed form has for faster.
+            const auto ring = ring_all_gather(ranks, each), bruck = bruck_all_gather(ranks, each);
+            const Fabric& fabric = result_.plan.fabric;
+            const bool few = least_time(bruck, fabric, messages_) < least_time(ring, fabric, messages_);
+            const auto& messages = few ? bruck : ring;
             const auto done = add_rounds(result_.graph, what, ranks, begin, messages, scenario_.network,
                                          result_.plan.fabric, messages_);
             for (const Message& m : messages) count_message({m.from, m.to, m.bytes}, 1, result_.traffic.context);
