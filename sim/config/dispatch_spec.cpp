@@ -36,10 +36,11 @@ void parse_dedup(const JsonValue& v, DispatchSpec& d) {
 
 }  // namespace
 
-DispatchSpec parse_dispatch(const JsonValue& value) {
-    if (!value.present()) return {};
-    const JsonObject o(value, {"dtype", "return_dtype", "dedup", "algorithm", "window"});
+DispatchSpec parse_dispatch(const JsonValue& value, std::int64_t window) {
     DispatchSpec d;
+    d.window = window;
+    if (!value.present()) return d;
+    const JsonObject o(value, {"dtype", "return_dtype", "dedup", "algorithm", "window"});
     d.dtype = dtype(o["dtype"]);
     d.return_dtype = dtype(o["return_dtype"]);
     if (o["algorithm"].present()) d.algorithm = static_cast<Algorithm>(o["algorithm"].choice(algorithm_names));

@@ -35,15 +35,16 @@ struct DispatchSpec {
     Dtype return_dtype = Dtype::bf16;
     Dedup dedup = Dedup::rank;
     Algorithm algorithm = Algorithm::direct;
-    // Messages of one rank under way at once, where the algorithm has a window. NCCL works on up to 8 sends of a group
+    // Messages of one rank under way at once, where the algorithm has a window. Where neither the scenario nor its
+    // profile says: NCCL works on up to 8 sends of a group
     // at once in one channel (NCCL 2.28, src/include/device.h: NCCL_MAX_DEV_WORK_P2P_PER_BATCH).
     std::int64_t window = default_window;
     static constexpr std::int64_t default_window = 8;
     bool operator==(const DispatchSpec&) const = default;
 };
 
-// The default where `value` is absent. Throws InputError, also where algorithm and dedup do not go together.
-DispatchSpec parse_dispatch(const JsonValue& value);
+// `window` is the one where `value` has none. Throws InputError, also where algorithm and dedup do not go together.
+DispatchSpec parse_dispatch(const JsonValue& value, std::int64_t window);
 nlohmann::ordered_json to_json(const DispatchSpec& dispatch);
 
 }  // namespace moesim

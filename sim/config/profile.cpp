@@ -101,9 +101,10 @@ Profile parse_profile(const nlohmann::json& document, const std::string& file, c
     p.dense = matmul_profile(matmul["dense"]);
     p.grouped = matmul_profile(matmul["grouped"]);
     p.attention_efficiency = ratio(JsonObject(o["attention"], {"efficiency"})["efficiency"]);
-    const JsonObject links(o["links"], {"nvlink", "nic"});
+    const JsonObject links(o["links"], {"nvlink", "nic", "max_flows"});
     p.nvlink = link_profile(links["nvlink"]);
     p.nic = link_profile(links["nic"]);
+    if (links["max_flows"].present()) p.max_flows = count(links["max_flows"]);
     return p;
 }
 
@@ -111,6 +112,8 @@ nlohmann::ordered_json to_json(const Profile& p) {
     Out peaks = Out::object();
     if (p.peak_bf16) peaks["bf16"] = json(*p.peak_bf16);
     if (p.peak_fp8) peaks["fp8"] = json(*p.peak_fp8);
+    Out links = {{"nvlink", json(p.nvlink)}, {"nic", json(p.nic)}};
+    if (p.max_flows) links["max_flows"] = json(*p.max_flows);
     return {{"schema", "moesim.profile/1"},
             {"name", p.name},
             {"device", p.device},
@@ -126,7 +129,7 @@ nlohmann::ordered_json to_json(const Profile& p) {
               {"dense", json(p.dense)},
               {"grouped", json(p.grouped)}}},
             {"attention", {{"efficiency", json(p.attention_efficiency)}}},
-            {"links", {{"nvlink", json(p.nvlink)}, {"nic", json(p.nic)}}}};
+            {"links", std::move(links)}};
 }
 
 }  // namespace moesim

@@ -49,6 +49,8 @@ struct Profile {
     MatmulProfile dense, grouped;          // one product; a batch of products over ragged groups (experts)
     Sourced<double> attention_efficiency;  // share of the peak in the fused attention kernel
     LinkProfile nvlink, nic;
+    // Messages of one GPU that its communication library has under way at once in an all-to-all; nothing: not known.
+    std::optional<Sourced<std::int64_t>> max_flows;
 
     // The peak for a data type, or nothing where the device has none.
     [[nodiscard]] const std::optional<Sourced<FlopsPerSecond>>& peak(Dtype d) const {

@@ -170,7 +170,8 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
         const JsonObject placement(o["placement"], {"method"});
         s.placement = static_cast<PlacementMethod>(placement["method"].choice({"contiguous", "round_robin"}));
     }
-    s.dispatch = parse_dispatch(o["dispatch"]);
+    s.dispatch =
+        parse_dispatch(o["dispatch"], s.profile.max_flows ? s.profile.max_flows->value : DispatchSpec::default_window);
     if (s.dispatch.algorithm == Algorithm::context_coherent && s.model.attention && s.batch.tokens_per_sequence > 1)
         o["batch"].fail_with(fmt::format("tokens_per_sequence {}", s.batch.tokens_per_sequence),
                              "1, since with the algorithm \"context_coherent\" tokens of one sequence are on several "
