@@ -250,7 +250,7 @@ void Pipeline::gather_context() {
             std::vector<RankId> ranks;
             std::vector<TaskId> begin;
             for (std::size_t d = first; d < first + grid_.expert(); ++d) {
-                for (std::size_t m = 0; m < homes_.size(); ++m) tokens += homes_[m].tokens(d);
+                for (const TokenHomes& homes : homes_) tokens += homes.tokens(d);
                 ranks.push_back(grid_.rank(d, t));
                 Task join;
                 join.label = what;

@@ -21,6 +21,7 @@ class HalfTree {
     HalfTree(std::vector<RankId> at, std::vector<Message>& all) : at_(std::move(at)), all_(all), arrived_(at_.size()) {
         for (std::size_t p = 1; p < at_.size(); ++p) children(parent_of(p, at_.size())).push_back(p);
         order(0);
+        upward_.assign(order_.rbegin(), order_.rend());
         up_.resize(at_.size());
         down_.resize(at_.size());
     }
@@ -28,8 +29,8 @@ class HalfTree {
     // Sends one more piece up and down.
     void send(Bytes bytes) {
         for (auto& a : arrived_) a.clear();
-        for (auto p = order_.rbegin(); p != order_.rend(); ++p)
-            if (*p != 0) pass_on(*p, parent_of(*p, at_.size()), bytes, up_[*p]);
+        for (const std::size_t p : upward_)
+            if (p != 0) pass_on(p, parent_of(p, at_.size()), bytes, up_[p]);
         for (const std::size_t p : order_)
             if (p != 0) pass_on(parent_of(p, at_.size()), p, bytes, down_[p]);
     }
@@ -59,9 +60,9 @@ class HalfTree {
 
     std::vector<RankId> at_;  // [place]
     std::vector<Message>& all_;
-    std::vector<std::vector<std::uint32_t>> arrived_;  // [place]: of the present piece
-    std::vector<std::vector<std::size_t>> children_;   // [place]
-    std::vector<std::size_t> order_;
+    std::vector<std::vector<std::uint32_t>> arrived_;    // [place]: of the present piece
+    std::vector<std::vector<std::size_t>> children_;     // [place]
+    std::vector<std::size_t> order_, upward_;            // places, parents before children and the other way around
     std::vector<std::vector<std::uint32_t>> up_, down_;  // [place]: the last message from or to its parent
 };
 
