@@ -2,6 +2,7 @@
 // Strong types for the quantities that moesim computes with. SI base units throughout; 1 GB is 1e9 bytes.
 #include <compare>
 #include <cstdint>
+#include <limits>
 
 namespace moesim {
 
@@ -47,6 +48,9 @@ using Seconds = Measure<struct SecondsTag>;
 using BytesPerSecond = Measure<struct BytesPerSecondTag>;
 using Flops = Measure<struct FlopsTag>;
 using FlopsPerSecond = Measure<struct FlopsPerSecondTag>;
+
+// The rate of what nothing limits.
+inline constexpr BytesPerSecond unlimited{std::numeric_limits<double>::infinity()};
 
 constexpr Seconds operator/(Bytes b, BytesPerSecond r) { return Seconds(b.as_double() / r.value()); }
 constexpr Seconds operator/(Flops f, FlopsPerSecond r) { return Seconds(f.value() / r.value()); }

@@ -33,7 +33,8 @@ struct RunOptions {
 // one all-to-all. Whoever waits should know why, and what the way around is.
 void warn_if_slow(const Scenario& scenario) {
     const std::int64_t messages = scenario.parallelism.expert * (scenario.parallelism.expert - 1);
-    const bool direct = scenario.dispatch.dedup != Dedup::node;
+    const bool direct =
+        scenario.dispatch.dedup != Dedup::node && scenario.dispatch.algorithm != Algorithm::hierarchical;
     if (scenario.network.model == NetworkKind::simgrid && direct && messages > 8000)
         fmt::print(stderr,
                    "moesim: note: an all-to-all of {} messages takes the network model \"simgrid\" minutes; \"fluid\" "

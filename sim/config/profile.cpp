@@ -57,10 +57,11 @@ Profile parse_profile(const nlohmann::json& document, const std::string& file, c
     p.dense = matmul_profile(matmul["dense"]);
     p.grouped = matmul_profile(matmul["grouped"]);
     p.attention_efficiency = sourced_ratio(JsonObject(o["attention"], {"efficiency"})["efficiency"]);
-    const JsonObject links(o["links"], {"nvlink", "nic", "pcie"});
+    const JsonObject links(o["links"], {"nvlink", "nic", "pcie", "max_flows"});
     p.nvlink = link_profile(links["nvlink"]);
     p.nic = link_profile(links["nic"]);
     if (links["pcie"].present()) p.pcie = link_profile(links["pcie"]);
+    if (links["max_flows"].present()) p.max_flows = sourced_count(links["max_flows"]);
     p.collectives = parse_collectives(o["collectives"]);
     return p;
 }
@@ -76,6 +77,7 @@ nlohmann::ordered_json to_json(const Profile& p) {
     if (p.peak_fp8) peaks["fp8"] = to_json(*p.peak_fp8);
     Out links = {{"nvlink", to_json(p.nvlink)}, {"nic", to_json(p.nic)}};
     if (p.pcie) links["pcie"] = to_json(*p.pcie);
+    if (p.max_flows) links["max_flows"] = to_json(*p.max_flows);
     Out j = {{"schema", "moesim.profile/1"},
              {"name", p.name},
              {"device", p.device},

@@ -45,7 +45,9 @@ struct Profile {
     Sourced<double> attention_efficiency;  // share of the peak in the fused attention kernel
     LinkProfile nvlink, nic;
     std::optional<LinkProfile> pcie;  // for topologies with PCIe inside their nodes
-    CollectivesProfile collectives;   // empty: messages as `links` has it
+    // Messages of one GPU that its communication library has under way at once in an all-to-all; nothing: not known.
+    std::optional<Sourced<std::int64_t>> max_flows;
+    CollectivesProfile collectives;  // empty: messages as `links` has it
 
     // The peak for a data type, or nothing where the device has none.
     [[nodiscard]] const std::optional<Sourced<FlopsPerSecond>>& peak(Dtype d) const {

@@ -9,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "base/units.hpp"
+#include "config/dispatch_spec.hpp"
 #include "config/dtype.hpp"
 #include "config/profile.hpp"
 #include "config/routing_spec.hpp"
@@ -50,25 +51,21 @@ struct BatchSpec {
     bool operator==(const BatchSpec&) const = default;
 };
 
+// How the ranks of a tensor-parallel group sum up what they hold.
+enum class AllReduce : unsigned char { ring, tree };
+
 // Ranks form a grid of `data` x `tensor`; rank = data index * tensor + tensor index. Runs of `expert` data indices
 // hold one full set of the experts each.
 struct ParallelismSpec {
     std::int64_t data = 1;
     std::int64_t expert = 1;
     std::int64_t tensor = 1;
+    AllReduce all_reduce = AllReduce::ring;
     [[nodiscard]] std::int64_t ranks() const { return data * tensor; }
     bool operator==(const ParallelismSpec&) const = default;
 };
 
 enum class PlacementMethod : unsigned char { contiguous, round_robin };
-enum class Dedup : unsigned char { none, rank, node };
-
-struct DispatchSpec {
-    Dtype dtype = Dtype::bf16;
-    Dtype return_dtype = Dtype::bf16;
-    Dedup dedup = Dedup::rank;  // how many copies of a token travel: one an expert, one a GPU, one a node
-    bool operator==(const DispatchSpec&) const = default;
-};
 
 // sequential: a micro-batch goes through all layers before the next one starts.
 // interleaved: in every layer all micro-batches take turns, so that one computes while another communicates.

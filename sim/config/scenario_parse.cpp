@@ -86,11 +86,15 @@ BatchSpec parse_batch(const JsonValue& value, const ParallelismSpec& p) {
 }
 
 ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& topology, const ModelSpec& model) {
-    const JsonObject o(value, {"data", "expert", "tensor"});
+    const JsonObject o(value, {"data", "expert", "tensor", "all_reduce"});
     ParallelismSpec p;
     p.tensor = o["tensor"].present() ? o["tensor"].integer(1, topology.gpus_per_node, "the GPUs of a node") : 1;
     if (topology.gpus_per_node % p.tensor != 0)
         o["tensor"].fail(fmt::format("a divisor of the {} GPUs of a node", topology.gpus_per_node));
+    if (o["all_reduce"].present()) {
+        if (p.tensor == 1) o["all_reduce"].fail("nothing, since without tensor parallelism nothing is summed up");
+        p.all_reduce = static_cast<AllReduce>(o["all_reduce"].choice({"ring", "tree"}));
+    }
     p.data = o["data"].integer(1, topology.gpus(), fmt::format("the GPUs of topology \"{}\"", topology.name));
     if (p.ranks() != topology.gpus())
         value.fail_with(fmt::format("data {} x tensor {} = {} ranks", p.data, p.tensor, p.ranks()),
@@ -105,16 +109,6 @@ ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& to
     for (const auto& [key, size] : sharded)
         if (size % p.tensor != 0) o["tensor"].fail(fmt::format("a divisor of the model's {} ({})", key, size));
     return p;
-}
-
-DispatchSpec parse_dispatch(const JsonValue& value) {
-    if (!value.present()) return {};
-    const JsonObject o(value, {"dtype", "return_dtype", "dedup"});
-    DispatchSpec d;
-    d.dtype = default_if_absent(o["dtype"], Dtype::bf16, dtype);
-    d.return_dtype = default_if_absent(o["return_dtype"], Dtype::bf16, dtype);
-    if (o["dedup"].present()) d.dedup = static_cast<Dedup>(o["dedup"].choice({"none", "rank", "node"}));
-    return d;
 }
 
 ScheduleSpec parse_schedule(const JsonValue& value) {
@@ -179,7 +173,12 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
         const JsonObject placement(o["placement"], {"method"});
         s.placement = static_cast<PlacementMethod>(placement["method"].choice({"contiguous", "round_robin"}));
     }
-    s.dispatch = parse_dispatch(o["dispatch"]);
+    s.dispatch =
+        parse_dispatch(o["dispatch"], s.profile.max_flows ? s.profile.max_flows->value : DispatchSpec::default_window);
+    if (s.dispatch.algorithm == Algorithm::context_coherent && s.model.attention && s.batch.tokens_per_sequence > 1)
+        o["batch"].fail_with(fmt::format("tokens_per_sequence {}", s.batch.tokens_per_sequence),
+                             "1, since with the algorithm \"context_coherent\" tokens of one sequence are on several "
+                             "GPUs and cannot attend to each other");
     s.schedule = parse_schedule(o["schedule"]);
     if (o["network"].present()) {
         const JsonObject network(o["network"], {"model", "tolerance"});

@@ -45,7 +45,6 @@ Out json(const std::vector<StragglerSpec>& stragglers) {
 
 nlohmann::ordered_json to_json(const Scenario& s) {
     constexpr std::array<const char*, 2> placements = {"contiguous", "round_robin"};
-    constexpr std::array<const char*, 3> dedups = {"none", "rank", "node"};
     constexpr std::array<const char*, 2> orders = {"sequential", "interleaved"};
     Out j = {{"schema", "moesim.scenario/1"}, {"name", s.name}};
     if (!s.description.empty()) j["description"] = s.description;
@@ -57,11 +56,11 @@ nlohmann::ordered_json to_json(const Scenario& s) {
     j["batch"] = json(s.batch);
     j["parallelism"] = {
         {"data", s.parallelism.data}, {"expert", s.parallelism.expert}, {"tensor", s.parallelism.tensor}};
+    if (s.parallelism.tensor > 1)
+        j["parallelism"]["all_reduce"] = s.parallelism.all_reduce == AllReduce::tree ? "tree" : "ring";
     j["routing"] = to_json(s.routing);
     j["placement"] = {{"method", placements[static_cast<std::size_t>(s.placement)]}};
-    j["dispatch"] = {{"dtype", name(s.dispatch.dtype)},
-                     {"return_dtype", name(s.dispatch.return_dtype)},
-                     {"dedup", dedups[static_cast<std::size_t>(s.dispatch.dedup)]}};
+    j["dispatch"] = to_json(s.dispatch);
     j["schedule"] = {{"micro_batches", s.schedule.micro_batches},
                      {"chunks", s.schedule.chunks},
                      {"order", orders[static_cast<std::size_t>(s.schedule.order)]}};

@@ -23,6 +23,7 @@ struct LinkSpec {
 // tree, fabric between those of a dragonfly or a torus.
 enum class LinkClass : unsigned char { nvlink, nic, uplink, pcie, fabric };
 inline constexpr std::array<std::string_view, 5> link_class_names = {"nvlink", "nic", "uplink", "pcie", "fabric"};
+inline constexpr std::size_t link_class_count = link_class_names.size();
 
 enum class TopologyKind : unsigned char {
     nvswitch_node,

@@ -103,6 +103,13 @@ int StageCost::attention_all_reduces() const {
     return (model_.attention ? 1 + dense : 0) + dense;
 }
 
+Bytes StageCost::keys_and_values(std::int64_t tokens) const {
+    if (!model_.attention) return {};
+    const AttentionSpec& a = *model_.attention;
+    const std::int64_t blocks = model_.moe_layers * (1 + model_.dense_layers_per_moe_layer);
+    return Bytes(tokens * blocks * 2 * ((a.kv_heads + tensor_ - 1) / tensor_ * a.head_dim) * 2);
+}
+
 Bytes StageCost::activation(std::int64_t rows) const { return Bytes(rows * model_.hidden * 2); }
 
 }  // namespace moesim

@@ -33,6 +33,8 @@ class StageCost {
     // dense layer.
     [[nodiscard]] int attention_all_reduces() const;
     [[nodiscard]] Bytes activation(std::int64_t rows) const;  // rows x hidden in bf16
+    // Keys and values, in bf16, that one rank has of so many tokens in all attention blocks of the run.
+    [[nodiscard]] Bytes keys_and_values(std::int64_t tokens) const;
 
   private:
     [[nodiscard]] Seconds attention_block(std::int64_t tokens) const;

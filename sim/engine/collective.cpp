@@ -1,5 +1,10 @@
 #include "engine/collective.hpp"
 
+#include <algorithm>
+#include <iterator>
+
+#include "network/collectives/tree.hpp"
+
 namespace moesim {
 namespace {
 
@@ -16,9 +21,10 @@ Task message_task(const Message& m, const Label& label, NetworkKind network, con
     t.label = at_rank(label, m.from);
     t.peer = m.to;
     t.bytes = m.bytes;
-    t.latency = model.latency(route);
+    t.latency = model.latency(route) + m.delay;
+    t.cap = m.cap;
     t.kind = network == NetworkKind::bound ? TaskKind::delay : TaskKind::transfer;
-    if (t.kind == TaskKind::delay) t.duration = t.latency + t.bytes / model.narrowest(route);
+    if (t.kind == TaskKind::delay) t.duration = t.latency + t.bytes / std::min(model.narrowest(route), m.cap);
     return t;
 }
 
@@ -29,7 +35,7 @@ void add_messages(TaskGraph& graph, const CollectiveEnds& ends, const Label& lab
     for (std::size_t i = 0; i < messages.size(); ++i) {
         const Message& m = messages[i];
         const auto task = static_cast<TaskId>(first + i);
-        if (m.waits_for_issue) graph.wait(task, ends.issue[m.from.value()]);
+        if (m.waits_for_issue) graph.wait(task, ends.begun[m.from.value()]);
         for (const std::uint32_t before : m.after) graph.wait(task, first + before);
         graph.wait(ends.done[m.from.value()], task);
         graph.wait(ends.done[m.to.value()], task);
@@ -63,9 +69,26 @@ class MessageSetBound {
     bool empty_ = true;
 };
 
-// Which ranks' ends depend on which ranks' starts, within one group.
+// The ranks on whose start each message depends, by itself or through what it waits for.  [message]: in rising order
+std::vector<std::vector<RankId>> starters_of(std::span<const Message> messages) {
+    std::vector<std::vector<RankId>> all(messages.size());
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        auto& own = all[i];
+        if (messages[i].waits_for_issue) own.push_back(messages[i].from);
+        for (const std::uint32_t before : messages[i].after) {
+            if (all[before] == own) continue;  // as in a window, where all are the sender's own
+            std::vector<RankId> both;
+            std::set_union(own.begin(), own.end(), all[before].begin(), all[before].end(), std::back_inserter(both));
+            own = std::move(both);
+        }
+    }
+    return all;
+}
+
+// Whether each rank's end depends on each rank's start, within one group.
 bool is_complete(std::span<const Message> messages, const std::vector<std::uint32_t>& of_group,
-                 const std::vector<std::size_t>& place_in_group, std::size_t group_size) {
+                 const std::vector<std::vector<RankId>>& starters, const std::vector<std::size_t>& place_in_group,
+                 std::size_t group_size) {
     std::vector<bool> depends(group_size * group_size);
     std::size_t pairs = 0;
     const auto mark = [&](RankId from, RankId to) {
@@ -74,17 +97,17 @@ bool is_complete(std::span<const Message> messages, const std::vector<std::uint3
         depends[cell] = true;
         ++pairs;
     };
-    for (const std::uint32_t i : of_group) {
-        const Message& m = messages[i];
-        if (m.waits_for_issue) mark(m.from, m.to);
-        for (const std::uint32_t before : m.after) mark(messages[before].from, m.to);
-    }
+    for (const std::uint32_t i : of_group)
+        for (const RankId starter : starters[i]) {
+            mark(starter, messages[i].to);
+            mark(starter, messages[i].from);
+        }
     return pairs == group_size * (group_size - 1);
 }
 
 }  // namespace
 
-CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks) {
+CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks, Seconds startup) {
     CollectiveEnds ends;
     for (auto* side : {&ends.issue, &ends.done})
         for (std::size_t r = 0; r < ranks; ++r) {
@@ -93,6 +116,16 @@ CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::si
             side->push_back(graph.add(join));
         }
     for (std::size_t r = 0; r < ranks; ++r) graph.wait(ends.done[r], ends.issue[r]);
+    ends.begun = ends.issue;
+    if (startup <= Seconds{}) return ends;
+    for (std::size_t r = 0; r < ranks; ++r) {
+        Task begin;
+        begin.kind = TaskKind::delay;
+        begin.label = at_rank(label, RankId(r));
+        begin.duration = startup;
+        ends.begun[r] = graph.add(begin);
+        graph.wait(ends.begun[r], ends.issue[r]);
+    }
     return ends;
 }
 
@@ -124,6 +157,7 @@ GroupBounds::Tasks GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends
         place[r] = group.size();
         group.emplace_back(r);
     }
+    const auto starters = starters_of(messages);
     MessageSetBound bound(fabric_, model_);
     const auto delay_of = [&](const std::vector<std::uint32_t>& set, TaskId first_issue) {
         for (const std::uint32_t i : set) bound.add(messages[i]);
@@ -142,8 +176,8 @@ GroupBounds::Tasks GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends
         first.label = label;
         first.starts_with_first = true;
         const TaskId first_issue = graph.add(first);
-        for (const RankId r : members[g]) graph.wait(first_issue, ends.issue[r.value()]);
-        const bool complete = is_complete(messages, of_group[g], place, members[g].size());
+        for (const RankId r : members[g]) graph.wait(first_issue, ends.begun[r.value()]);
+        const bool complete = is_complete(messages, of_group[g], starters, place, members[g].size());
         for (const RankId r : members[g]) {
             graph.wait(ends.done[r.value()], delay_of(of_rank[r.value()], first_issue));
             if (complete && !held.empty())
@@ -181,6 +215,37 @@ std::vector<TaskId> add_ring_all_reduce(TaskGraph& graph, const Label& label, st
         done.push_back(graph.add(join));
         for (const TaskId edge : edges) graph.wait(done.back(), edge);
     }
+    return done;
+}
+
+std::vector<TaskId> add_rounds(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                               std::span<const TaskId> before, std::span<const Message> messages, NetworkKind network,
+                               const Fabric& fabric, const MessageModel& model) {
+    CollectiveEnds ends;
+    ends.begun.resize(fabric.ranks());
+    ends.done.resize(fabric.ranks());
+    std::vector<TaskId> done;
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+        Task join;
+        join.label = at_rank(label, ranks[i]);
+        done.push_back(graph.add(join));
+        graph.wait(done.back(), before[i]);
+        ends.begun[ranks[i].value()] = before[i];
+        ends.done[ranks[i].value()] = done.back();
+    }
+    add_messages(graph, ends, label, messages, network, fabric, model);
+    return done;
+}
+
+std::vector<TaskId> add_tree_all_reduce(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                                        std::span<const TaskId> before, Bytes bytes, int times, NetworkKind network,
+                                        const Fabric& fabric, const MessageModel& model) {
+    std::vector<TaskId> done(before.begin(), before.end());
+    if (ranks.size() == 1 || bytes == Bytes{}) return done;
+    const Route route = fabric.route(ranks[0], ranks[1]);
+    const std::int64_t pieces = best_pieces(ranks.size(), bytes, model.latency(route), model.narrowest(route));
+    const auto messages = tree_all_reduce(ranks, bytes, pieces);
+    for (int i = 0; i < times; ++i) done = add_rounds(graph, label, ranks, done, messages, network, fabric, model);
     return done;
 }
 

@@ -13,15 +13,16 @@
 
 namespace moesim {
 
-// The two ends of a collective on each rank.  [rank]
+// The two ends of a collective on each rank, and where its messages may start after it was issued.  [rank]
 struct CollectiveEnds {
-    std::vector<TaskId> issue, done;
+    std::vector<TaskId> issue, begun, done;
 };
 
 // Adds `issue` and `done` joins for every rank; label names stage, stream, layer and parts. Senders push: a message
 // starts when its sender has issued the collective, whether or not the receiver has (receive buffers exist
-// beforehand), and a rank has ended when all that it sends and receives has arrived.
-CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks);
+// beforehand), and a rank has ended when all that it sends and receives has arrived. `startup` is what a rank takes
+// from issuing the collective to its first message.
+CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks, Seconds startup = {});
 
 // One transfer task a message, between the ends.
 void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
@@ -55,6 +56,18 @@ class GroupBounds {
 // neighbour in 2 (n-1) steps of one latency each (Patarasuk and Yuan, J. Parallel Distrib. Comput. 69(2), 2009).
 // Each starts after its own `before`; the result, one task a rank, is when all have the sum.
 std::vector<TaskId> add_ring_all_reduce(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                                        std::span<const TaskId> before, Bytes bytes, int times, NetworkKind network,
+                                        const Fabric& fabric, const MessageModel& model);
+
+// One round of messages among the `ranks`, each of which starts after its own `before`. The result, one task a rank,
+// is when all that it sends and gets has arrived.
+std::vector<TaskId> add_rounds(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
+                               std::span<const TaskId> before, std::span<const Message> messages, NetworkKind network,
+                               const Fabric& fabric, const MessageModel& model);
+
+// The same result as add_ring_all_reduce by two trees, in as many pieces as suit the start-up between the first two
+// ranks.
+std::vector<TaskId> add_tree_all_reduce(TaskGraph& graph, const Label& label, std::span<const RankId> ranks,
                                         std::span<const TaskId> before, Bytes bytes, int times, NetworkKind network,
                                         const Fabric& fabric, const MessageModel& model);
 

@@ -67,10 +67,10 @@ std::array<std::pair<std::string_view, Bytes>, 11> MemoryLayout::parts() const {
 
 MemoryTally::MemoryTally(const Plan& plan)
     : scenario_(plan.scenario), placement_(plan.placement), grid_(plan.scenario.parallelism), sent_(grid_.ranks()),
-      received_(grid_.ranks()), forwarded_(grid_.ranks()), computed_(grid_.ranks()), tokens_(grid_.ranks()),
-      chunk_rows_(grid_.ranks()) {}
+      returned_(grid_.ranks()), received_(grid_.ranks()), forwarded_(grid_.ranks()), computed_(grid_.ranks()),
+      tokens_(grid_.ranks()), chunk_rows_(grid_.ranks()) {}
 
-void MemoryTally::add(const std::vector<Exchange>& chunks) {
+void MemoryTally::add(const std::vector<Exchange>& chunks, const std::vector<Exchange>& returns) {
     for (std::size_t r = 0; r < grid_.ranks(); ++r) {
         std::int64_t sent = 0, received = 0, forwarded = 0, computed = 0, tokens = 0;
         for (const Exchange& chunk : chunks) {
@@ -82,7 +82,10 @@ void MemoryTally::add(const std::vector<Exchange>& chunks) {
             computed += rows;
             chunk_rows_[r] = std::max(chunk_rows_[r], rows);
         }
+        std::int64_t returned = 0;
+        for (const Exchange& chunk : returns) returned += chunk.sent_rows[r];
         sent_[r] = std::max(sent_[r], sent);
+        returned_[r] = std::max(returned_[r], returned);
         received_[r] = std::max(received_[r], received);
         forwarded_[r] = std::max(forwarded_[r], forwarded);
         computed_[r] = std::max(computed_[r], computed);
@@ -101,14 +104,20 @@ std::vector<MemoryLayout> MemoryTally::layouts() const {
         const std::int64_t tokens = sources[data].size();
         MemoryLayout& l = all[r];
         l.weights = weights_of(s, placement_.experts_at(data % grid_.expert()));
-        l.kv_cache = kv_cache_of(s, tokens);
+        // Where tokens move, the whole expert group's sequences are cached on each of its ranks.
+        std::int64_t cached = tokens;
+        if (s.dispatch.algorithm == Algorithm::context_coherent) {
+            cached = 0;
+            for (std::size_t p = 0; p < grid_.expert(); ++p) cached += sources[grid_.group_begin(data) + p].size();
+        }
+        l.kv_cache = kv_cache_of(s, cached);
         l.input = l.output = Bytes(tokens * m.hidden * activation_bytes);
         l.send_buffer = Bytes(sent_[r] * m.hidden * bytes_of(s.dispatch.dtype)) * alive;
         l.expert_input = Bytes(received_[r] * m.hidden * bytes_of(s.dispatch.dtype)) * alive;
         l.forward =
             Bytes(forwarded_[r] * m.hidden * (bytes_of(s.dispatch.dtype) + bytes_of(s.dispatch.return_dtype))) * alive;
         l.expert_output = Bytes(computed_[r] * m.hidden * bytes_of(s.dispatch.return_dtype)) * alive;
-        l.returned = Bytes(sent_[r] * m.hidden * bytes_of(s.dispatch.return_dtype)) * alive;
+        l.returned = Bytes(returned_[r] * m.hidden * bytes_of(s.dispatch.return_dtype)) * alive;
         // Projections into the inner width and the activation of them, a row each.
         const std::int64_t widest = std::max(
             {chunk_rows_[r] * m.expert_ffn, tokens_[r] * m.shared_experts * m.shared_ffn, tokens_[r] * m.dense_ffn});

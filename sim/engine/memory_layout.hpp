@@ -17,7 +17,7 @@ struct MemoryLayout {
     Bytes input;          // activations that enter, for the whole batch part of the rank
     Bytes output;         // and that leave
     Bytes send_buffer;    // packed rows of a micro-batch
-    Bytes forward;        // rows to forward inside the node, and their results on the way back
+    Bytes forward;        // rows on their way to other ranks and copies of rows, and their results on the way back
     Bytes expert_input;   // rows received for the rank's experts
     Bytes expert_output;  // their results, a row a token and expert, before they are summed up and returned
     Bytes returned;       // results that came back, before the combine
@@ -34,8 +34,9 @@ struct MemoryLayout {
 class MemoryTally {
   public:
     explicit MemoryTally(const Plan& plan);
-    // All chunks of one micro-batch of one layer; their buffers are alive together.
-    void add(const std::vector<Exchange>& chunks);
+    // All chunks of one micro-batch of one layer; their buffers are alive together. `returns` is what comes back,
+    // counted from where it comes to.
+    void add(const std::vector<Exchange>& chunks, const std::vector<Exchange>& returns);
     // [rank]. Buffers exist once, or where micro-batches are interleaved, once for each of them.
     [[nodiscard]] std::vector<MemoryLayout> layouts() const;
 
@@ -44,7 +45,7 @@ class MemoryTally {
     const Placement& placement_;
     RankGrid grid_;
     // [rank]: the largest of any micro-batch, in rows; tokens; and of any chunk, the rows that experts compute
-    std::vector<std::int64_t> sent_, received_, forwarded_, computed_, tokens_, chunk_rows_;
+    std::vector<std::int64_t> sent_, returned_, received_, forwarded_, computed_, tokens_, chunk_rows_;
 };
 
 }  // namespace moesim

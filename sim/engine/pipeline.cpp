@@ -1,6 +1,11 @@
 #include "engine/pipeline.hpp"
 
 #include <algorithm>
+#include <array>
+
+#include "network/alltoall/choose.hpp"
+#include "network/collectives/ring.hpp"
+#include "network/collectives/tree.hpp"
 
 namespace moesim {
 namespace {
@@ -13,10 +18,11 @@ std::int64_t i64(std::size_t v) { return static_cast<std::int64_t>(v); }
 
 Pipeline::Pipeline(Result& result, const MessageModel& messages)
     : result_(result), scenario_(result.plan.scenario), messages_(messages), grid_(scenario_.parallelism),
-      cost_(scenario_), group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan),
-      compute_tail_(grid_.ranks(), nothing), dispatch_tail_(grid_.ranks(), nothing),
-      return_tail_(grid_.ranks(), nothing), tensor_tail_(grid_.ranks(), nothing),
-      routes_(scenario_, result.plan.policy), held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
+      cost_(scenario_), all_to_all_(make_all_to_all(scenario_.dispatch, scenario_.profile, grid_, result.plan.fabric)),
+      group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan), compute_tail_(grid_.ranks(), nothing),
+      dispatch_tail_(grid_.ranks(), nothing), return_tail_(grid_.ranks(), nothing),
+      tensor_tail_(grid_.ranks(), nothing), routes_(scenario_, result.plan.policy),
+      held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
     LayerLoad empty;
     empty.expert_tokens.resize(static_cast<std::size_t>(scenario_.model.experts));
     empty.rank_tokens.resize(grid_.ranks());
@@ -28,6 +34,14 @@ Pipeline::Pipeline(Result& result, const MessageModel& messages)
 
 void Pipeline::build(const Progress& progress) {
     const std::size_t layers = result_.layers.size(), micro_batches = held_bounds_.size();
+    if (scenario_.dispatch.algorithm == Algorithm::context_coherent) {
+        for (std::size_t m = 0; m < micro_batches; ++m) {
+            std::vector<std::int64_t> tokens;
+            for (std::size_t d = 0; d < grid_.data(); ++d) tokens.push_back(routes_.tokens(m, d).size());
+            homes_.emplace_back(grid_, tokens);
+        }
+        gather_context();
+    }
     std::size_t done = 0;
     const auto advance = [&] {
         if (progress) progress("routing", static_cast<double>(++done) / static_cast<double>(layers * micro_batches));
@@ -64,6 +78,7 @@ void Pipeline::build(const Progress& progress) {
     }
     if (scenario_.network.model == NetworkKind::bound) add_link_bound();
     result_.memory = memory_.layouts();
+    result_.launches = all_to_all_->launches();
 }
 
 Label Pipeline::label(const Batch& b, Stage stage, Stream stream, std::size_t chunk) const {
@@ -97,7 +112,15 @@ void Pipeline::route(Batch& b) {
         limited.chosen += l.chosen;
         limited.dropped += l.dropped;
     }
-    for (std::int64_t c = 0; c < chunks; ++c) {
+    for (std::size_t d = 0; d < grid_.data(); ++d)
+        b.tokens.push_back(homes_.empty() ? i64(sent[d].tokens()) : homes_[b.micro_batch].tokens(d));
+    if (!homes_.empty()) {
+        auto parts = homes_[b.micro_batch].move(sent, chunks, LayerId(b.layer), scenario_.dispatch.dedup,
+                                                result_.plan.placement, result_.plan.fabric);
+        b.exchanges = std::move(parts.out);
+        b.returns = std::move(parts.back);
+    }
+    for (std::int64_t c = 0; c < chunks && homes_.empty(); ++c) {
         std::vector<SourceChoices> sources;
         for (std::size_t d = 0; d < grid_.data(); ++d) {
             const Range part = part_of({0, i64(sent[d].tokens())}, chunks, c);
@@ -110,9 +133,10 @@ void Pipeline::route(Batch& b) {
         }
         b.exchanges.push_back(count_exchange(sources, LayerId(b.layer), scenario_.dispatch.dedup,
                                              result_.plan.placement, grid_, result_.plan.fabric));
+        b.exchanges.back().forwarded_rows = all_to_all_->staged_rows(b.exchanges.back());
     }
     count_layer(b, limited.chosen, limited.dropped);
-    memory_.add(b.exchanges);
+    memory_.add(b.exchanges, b.coming_back());
 }
 
 void Pipeline::count_layer(const Batch& b, std::int64_t chosen, std::int64_t dropped) {
@@ -128,14 +152,20 @@ void Pipeline::count_layer(const Batch& b, std::int64_t chosen, std::int64_t dro
             }
 }
 
-void Pipeline::count_message(const Transfer& t, Volume& purpose) {
+void Pipeline::count_message(const Transfer& t, std::int64_t messages, Volume& purpose) {
     purpose.bytes += t.bytes;
-    ++purpose.messages;
+    purpose.messages += messages;
     const Fabric& fabric = result_.plan.fabric;
     (fabric.crosses_nodes(t.from, t.to) ? result_.traffic.between_nodes : result_.traffic.inside_nodes) += t.bytes;
     result_.rank_bytes(t.from.value(), t.to.value()) += t.bytes.value();
     const Route route = fabric.route(t.from, t.to);
-    for (const LinkId link : route.links()) result_.link_bytes[link.value()] += t.bytes;
+    std::array<bool, link_class_count> passed = {};
+    for (const LinkId link : route.links()) {
+        result_.link_bytes[link.value()] += t.bytes;
+        passed[static_cast<std::size_t>(fabric.link(link).link_class)] = true;
+    }
+    for (std::size_t c = 0; c < passed.size(); ++c)
+        if (passed[c]) purpose.class_bytes[c] += t.bytes;
 }
 
 CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage, std::span<const TaskId> ready,
@@ -143,18 +173,21 @@ CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage
     const bool out = stage == Stage::dispatch;
     const Dtype dtype = out ? scenario_.dispatch.dtype : scenario_.dispatch.return_dtype;
     const Bytes row(scenario_.model.hidden * bytes_of(dtype));
-    const auto messages = out ? dispatch_messages(b.exchanges[chunk], row) : return_messages(b.exchanges[chunk], row);
+    const auto messages =
+        out ? all_to_all_->dispatch(b.exchanges[chunk], row) : all_to_all_->give_back(b.coming_back()[chunk], row);
     const Label what = label(b, stage, out ? Stream::dispatch : Stream::return_, chunk);
     TaskGraph& graph = result_.graph;
-    CollectiveEnds ends = add_collective_ends(graph, what, grid_.ranks());
+    CollectiveEnds ends = add_collective_ends(graph, what, grid_.ranks(), all_to_all_->startup());
     if (scenario_.network.model != NetworkKind::bound)
         add_transfers(graph, ends, what, messages, result_.plan.fabric, messages_);
     else
         bounds = group_bounds_.add(graph, ends, what, messages, held);
     std::vector<Bytes> sent(grid_.ranks());
     std::vector<bool> takes_part(grid_.ranks());
+    Volume& volume = out ? result_.traffic.dispatch : result_.traffic.return_;
+    if (!messages.empty()) ++volume.calls;
     for (const Message& m : messages) {
-        count_message({m.from, m.to, m.bytes}, out ? result_.traffic.dispatch : result_.traffic.return_);
+        count_message({m.from, m.to, m.bytes}, m.parts, volume);
         sent[m.from.value()] += m.bytes;
         takes_part[m.from.value()] = takes_part[m.to.value()] = true;
     }
@@ -189,11 +222,13 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
         }
         const Bytes bytes = cost_.activation(tokens[ranks[0].value()]);
         const auto first = result_.graph.tasks().size();
-        const auto done = add_ring_all_reduce(result_.graph, label, ranks, own, bytes, times, scenario_.network.model,
-                                              result_.plan.fabric, messages_);
+        const auto add =
+            scenario_.parallelism.all_reduce == AllReduce::tree ? add_tree_all_reduce : add_ring_all_reduce;
+        const auto done = add(result_.graph, label, ranks, own, bytes, times, scenario_.network.model,
+                              result_.plan.fabric, messages_);
         for (std::size_t i = first; i < result_.graph.tasks().size(); ++i) {
             const Task& t = result_.graph.tasks()[i];
-            if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, result_.traffic.tensor);
+            if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, 1, result_.traffic.tensor);
         }
         for (std::size_t t = 0; t < grid_.tensor(); ++t) {
             after[ranks[t].value()] = tensor_tail_[ranks[t].value()] = done[t];
@@ -205,13 +240,51 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
     return after;
 }
 
+void Pipeline::gather_context() {
+    Label what;
+    what.stage = Stage::attention;
+    what.stream = Stream::tensor;
+    for (std::size_t first = 0; first < grid_.data(); first += grid_.expert())
+        for (std::size_t t = 0; t < grid_.tensor(); ++t) {
+            std::int64_t tokens = 0;
+            std::vector<RankId> ranks;
+            std::vector<TaskId> begin;
+            for (std::size_t d = first; d < first + grid_.expert(); ++d) {
+                for (const TokenHomes& homes : homes_) tokens += homes.tokens(d);
+                ranks.push_back(grid_.rank(d, t));
+                Task join;
+                join.label = what;
+                join.label.rank = ranks.back();
+                begin.push_back(result_.graph.add(join));
+            }
+            const auto n = i64(ranks.size());
+            const Bytes each = cost_.keys_and_values((tokens + n - 1) / n);
+            if (n == 1 || each == Bytes{}) continue;
+            // Few bytes go in few steps, many between neighbours: whichever the closed form has for faster.
+            const auto ring = ring_all_gather(ranks, each), bruck = bruck_all_gather(ranks, each);
+            const Fabric& fabric = result_.plan.fabric;
+            const bool few = least_time(bruck, fabric, messages_) < least_time(ring, fabric, messages_);
+            const auto& messages = few ? bruck : ring;
+            const auto done = add_rounds(result_.graph, what, ranks, begin, messages, scenario_.network.model,
+                                         result_.plan.fabric, messages_);
+            for (const Message& m : messages) count_message({m.from, m.to, m.bytes}, 1, result_.traffic.context);
+            for (std::size_t i = 0; i < ranks.size(); ++i) {
+                const std::size_t r = ranks[i].value();
+                Label span = what;
+                span.rank = ranks[i];
+                result_.graph.add_span({span, begin[i], done[i], each * (n - 1)});
+                compute_tail_[r] = tensor_tail_[r] = done[i];
+            }
+        }
+}
+
 void Pipeline::before_experts(Batch& b) {
     route(b);
     const std::size_t ranks = grid_.ranks();
     std::vector<std::int64_t> tokens(ranks);
     std::vector<TaskId> attended(ranks);
     for (std::size_t r = 0; r < ranks; ++r) {
-        tokens[r] = routes_.tokens(b.micro_batch, grid_.data_of(RankId(r))).size();
+        tokens[r] = b.tokens[grid_.data_of(RankId(r))];
         attended[r] = compute(label(b, Stage::attention, Stream::compute), r, cost_.attention(tokens[r]));
     }
     const auto summed =
@@ -264,7 +337,7 @@ void Pipeline::experts(Batch& b) {
 void Pipeline::after_experts(Batch& b) {
     for (std::size_t r = 0; r < grid_.ranks(); ++r) {
         std::int64_t rows = 0, tokens = 0;
-        for (const Exchange& x : b.exchanges) {
+        for (const Exchange& x : b.coming_back()) {
             rows += x.sent_rows[r];
             tokens += x.tokens[r];
         }

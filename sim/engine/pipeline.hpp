@@ -7,6 +7,8 @@
 #include "engine/collective.hpp"
 #include "engine/result.hpp"
 #include "engine/simulate.hpp"
+#include "engine/token_homes.hpp"
+#include "network/alltoall/all_to_all.hpp"
 #include "workload/route_stream.hpp"
 
 namespace moesim {
@@ -23,16 +25,22 @@ class Pipeline {
     struct Batch {
         std::size_t layer = 0, micro_batch = 0;
         std::vector<Exchange> exchanges;         // [chunk]
+        std::vector<Exchange> returns;           // [chunk]: where they are not the same backwards
+        std::vector<std::int64_t> tokens;        // [data]: that are there as the layer begins
         std::vector<CollectiveEnds> dispatched;  // [chunk]
         std::vector<CollectiveEnds> returned;    // [chunk]
         std::vector<GroupBounds::Tasks> bounds;  // [chunk]: group bounds of the dispatch
         std::vector<TaskId> shared_done;         // [rank]: shared experts, summed up; empty without them
+
+        [[nodiscard]] const std::vector<Exchange>& coming_back() const { return returns.empty() ? exchanges : returns; }
     };
 
     void before_experts(Batch& b);  // attention .. dispatch
     void experts(Batch& b);         // expert, return
     void after_experts(Batch& b);   // unpack .. residual
     void route(Batch& b);
+    // Before anything else: the keys and values of the newest tokens go to all ranks of their expert group.
+    void gather_context();
     void count_layer(const Batch& b, std::int64_t chosen, std::int64_t dropped);
 
     [[nodiscard]] Label label(const Batch& b, Stage stage, Stream stream, std::size_t chunk = 0) const;
@@ -45,19 +53,21 @@ class Pipeline {
     // Where the ranks of each tensor-parallel group have summed up what they hold.
     std::vector<TaskId> all_reduce(const Label& label, const std::vector<TaskId>& before,
                                    const std::vector<std::int64_t>& tokens, int times);
-    void count_message(const Transfer& t, Volume& purpose);
+    void count_message(const Transfer& t, std::int64_t messages, Volume& purpose);
 
     Result& result_;
     const Scenario& scenario_;
     const MessageModel& messages_;
     RankGrid grid_;
     StageCost cost_;
+    std::unique_ptr<const AllToAll> all_to_all_;
     GroupBounds group_bounds_;
     MemoryTally memory_;
     std::vector<TaskId> compute_tail_;                 // [rank]: the last task on its compute stream
     std::vector<TaskId> dispatch_tail_, return_tail_;  // [rank]: the last collective's end on that stream
     std::vector<TaskId> tensor_tail_;                  // [rank]: the last all-reduce's end
     RouteStream routes_;
+    std::vector<TokenHomes> homes_;                // [micro-batch]; empty where tokens go back
     std::vector<GroupBounds::Tasks> held_bounds_;  // [micro-batch]: bounds that its next dispatch comes after
 };
 

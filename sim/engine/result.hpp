@@ -1,5 +1,6 @@
 #pragma once
 // What a simulation yields: every task with its times, and what was counted on the way. Metrics are derived from it.
+#include <array>
 #include <vector>
 
 #include "base/matrix.hpp"
@@ -7,6 +8,7 @@
 #include "engine/plan.hpp"
 #include "engine/run_tasks.hpp"
 #include "engine/task_graph.hpp"
+#include "network/alltoall/all_to_all.hpp"
 
 namespace moesim {
 
@@ -22,15 +24,20 @@ struct LayerLoad {
 struct Volume {
     Bytes bytes;
     std::int64_t messages = 0;
+    std::int64_t calls = 0;                           // dispatch and return: exchanges, of all groups together
+    std::array<Bytes, link_class_count> class_bytes;  // [link class]: of messages whose route has a link of it
 };
 
 // What crosses the fabric; copies that stay on their GPU are not among it.
 struct NetworkTraffic {
     Volume dispatch, return_, tensor;
-    Bytes inside_nodes, between_nodes;  // together the bytes of the three above
+    Volume context;                     // keys and values that ranks gather where tokens move
+    Bytes inside_nodes, between_nodes;  // together the bytes of the four above
 };
 
 struct Result {
+    explicit Result(Plan p) : plan(std::move(p)) {}
+
     Plan plan;
     TaskGraph graph;
     std::vector<TaskTime> times;    // [task]
@@ -41,6 +48,7 @@ struct Result {
     Matrix<std::int64_t> rank_bytes;            // [from][to]
     std::vector<MemoryLayout> memory;           // [rank]
     double network_coarseness = 0;              // see SimulatedCluster::coarseness
+    Launches launches;                          // of a rank in one dispatch and one return
 };
 
 }  // namespace moesim

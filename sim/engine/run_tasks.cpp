@@ -62,7 +62,7 @@ class Runner {
 
     void start_flow(TaskId id) {
         const Task& task = tasks_[id];
-        cluster_.start_flow(id, task.label.rank, task.peer, task.bytes);
+        cluster_.start_flow(id, task.label.rank, task.peer, task.bytes, task.cap);
     }
 
     void end(TaskId id) {

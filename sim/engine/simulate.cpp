@@ -45,7 +45,7 @@ void check_memory(const Result& result) {
 }  // namespace
 
 Result simulate(Plan plan, const Progress& progress) {
-    Result result{std::move(plan), {}, {}, {}, {}, {}, {}, {}, {}, {}};
+    Result result(std::move(plan));
     const MessageModel messages(result.plan.fabric, result.plan.scenario.profile);
     Pipeline(result, messages).build(progress);
     check_memory(result);

@@ -34,10 +34,11 @@ struct Task {
     TaskKind kind = TaskKind::join;
     bool starts_with_first = false;  // starts when the first of what it waits for has ended, not the last
     Label label;
-    RankId peer;       // transfer: to whom (label.rank sends)
-    Seconds duration;  // compute (at nominal speed), delay
-    Seconds latency;   // transfer: before its first byte moves
-    Bytes bytes;       // transfer
+    RankId peer;                     // transfer: to whom (label.rank sends)
+    Seconds duration;                // compute (at nominal speed), delay
+    Seconds latency;                 // transfer: before its first byte moves
+    Bytes bytes;                     // transfer
+    BytesPerSecond cap = unlimited;  // transfer: the most that it gets of the links
 };
 
 // A collective operation as one rank sees it: from the moment it may send to the end of all that it sends and gets.

@@ -1,5 +1,6 @@
 #include "result/result_json.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
@@ -72,8 +73,29 @@ Out traffic_json(const Result& r) {
              {"tensor_parallel_bytes", t.tensor.bytes.value()}, {"tensor_parallel_messages", t.tensor.messages},
              {"inside_nodes_bytes", t.inside_nodes.value()},    {"between_nodes_bytes", t.between_nodes.value()},
              {"node_to_node_bytes", matrix_json(nodes)}};
+    if (t.context.messages > 0) {
+        j["context_bytes"] = t.context.bytes.value();
+        j["context_messages"] = t.context.messages;
+    }
     if (fabric.ranks() <= 256) j["rank_to_rank_bytes"] = matrix_json(r.rank_bytes);
     return j;
+}
+
+Out calls_json(const Volume& v, int launches) {
+    Out j = {{"calls", v.calls}, {"launches_per_rank", v.calls * launches}, {"messages", v.messages}};
+    for (std::size_t c = 0; c < link_class_count; ++c)
+        if (c < 3 || v.class_bytes[c] > Bytes{})  // nvlink, nic and uplink are always there
+            j[std::string(link_class_names[c]) + "_bytes"] = v.class_bytes[c].value();
+    return j;
+}
+
+Out all_to_all_json(const Result& r) {
+    Bytes staged;
+    for (const MemoryLayout& layout : r.memory) staged = std::max(staged, layout.forward);
+    return {{"algorithm", name(r.plan.scenario.dispatch.algorithm)},
+            {"dispatch", calls_json(r.traffic.dispatch, r.launches.dispatch)},
+            {"return", calls_json(r.traffic.return_, r.launches.return_)},
+            {"largest_staging_bytes", staged.value()}};
 }
 
 Out links_json(const Result& r, const Metrics& m) {
@@ -131,6 +153,7 @@ nlohmann::ordered_json to_json(const Result& r, const Metrics& m) {
              {{"mean_s", m.mean_idle.value()}, {"longest_s", m.longest_idle.value()}, {"per_rank_s", seconds(m.idle)}}},
             {"load", load_json(r, m)},
             {"traffic", traffic_json(r)},
+            {"all_to_all", all_to_all_json(r)},
             {"links", links_json(r, m)},
             {"memory", memory_json(r, m)},
             {"network", network_json(r)},

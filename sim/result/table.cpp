@@ -101,8 +101,16 @@ void load_and_traffic(Text& out, const Result& r, const Metrics& m) {
     };
     out.line("traffic      dispatch {}, return {}", volume(r.traffic.dispatch), volume(r.traffic.return_));
     if (r.traffic.tensor.messages > 0) out.line("             tensor-parallel {}", volume(r.traffic.tensor));
+    if (r.traffic.context.messages > 0) out.line("             keys and values {}", volume(r.traffic.context));
     out.line("             inside nodes {}, between nodes {}", human(r.traffic.inside_nodes),
              human(r.traffic.between_nodes));
+    const auto classes = [&](std::size_t c) {
+        return human(r.traffic.dispatch.class_bytes[c] + r.traffic.return_.class_bytes[c]);
+    };
+    out.line("all-to-all   {}: nvlink {}, nic {}, uplink {}; {} of a rank in {}",
+             name(r.plan.scenario.dispatch.algorithm), classes(0), classes(1), classes(2),
+             counted(r.traffic.dispatch.calls * (r.launches.dispatch + r.launches.return_), "kernel"),
+             counted(r.traffic.dispatch.calls + r.traffic.return_.calls, "call"));
     busiest_links(out, r, m);
     out.line("");
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "config/trace/read_trace.hpp"
+#include "network/alltoall/choose.hpp"
 
 namespace moesim {
 namespace {
@@ -37,6 +38,8 @@ std::shared_ptr<const RoutingPolicy> resolve_policy(const Scenario& scenario, co
 Plan resolve(Scenario scenario, std::string origin) {
     Fabric fabric = build_fabric(scenario.topology);
     Placement placement = make_placement(scenario.placement, scenario.model, scenario.parallelism);
+    if (scenario.dispatch.algorithm == Algorithm::chosen)
+        scenario.dispatch = chosen_dispatch(scenario, placement, fabric);
     std::shared_ptr<const RoutingPolicy> policy = resolve_policy(scenario, origin);
     return {std::move(scenario), std::move(origin), std::move(fabric), std::move(placement), std::move(policy)};
 }

@@ -25,13 +25,14 @@ struct Hop {
 
 // Everything that one chunk of one micro-batch exchanges in one layer. The return runs along the same hops backwards.
 struct Exchange {
-    std::vector<Hop> hops;                     // a hop comes after the one it forwards
-    std::vector<std::int64_t> local_rows;      // [rank]: copies that stay where they are
-    std::vector<std::int64_t> sent_rows;       // [rank]: copies packed, local ones included
-    std::vector<std::int64_t> received_rows;   // [rank]: copies that arrive for its experts, local ones included
-    std::vector<std::int64_t> forwarded_rows;  // [rank]: rows that it gets to forward (dedup = node)
-    Matrix<std::int64_t> assignments;          // [rank][expert]: rows that an expert computes; 0 where it is not
-    std::vector<std::int64_t> tokens;          // [rank]
+    std::vector<Hop> hops;                    // a hop comes after the one it forwards
+    std::vector<std::int64_t> local_rows;     // [rank]: copies that stay where they are
+    std::vector<std::int64_t> sent_rows;      // [rank]: copies packed, local ones included
+    std::vector<std::int64_t> received_rows;  // [rank]: copies that arrive for its experts, local ones included
+    std::vector<std::int64_t>
+        forwarded_rows;                // [rank]: rows held for other ranks or for sending; counted for dedup = node
+    Matrix<std::int64_t> assignments;  // [rank][expert]: rows that an expert computes; 0 where it is not
+    std::vector<std::int64_t> tokens;  // [rank]
 
     // Rows that the experts of a rank compute, one a token and expert.
     [[nodiscard]] std::int64_t computed_rows(std::size_t rank) const;

@@ -13,7 +13,14 @@ struct Message {
     Bytes bytes;
     bool waits_for_issue = true;       // for the sender to start the collective
     std::vector<std::uint32_t> after;  // earlier messages of the list that have to arrive first
+    Seconds delay{};                   // from the last of those waits to its start: what the sender still has to do
+    BytesPerSecond cap = unlimited;    // the most that it gets of its links
+    std::int64_t parts = 1;            // messages of the network that it stands for, which are sent as one flow
 };
+
+// The same messages backwards: from each receiver to its sender, the last one first. What a message waited for now
+// waits for it, and every sender has results of its own to wait for.
+std::vector<Message> mirrored(const std::vector<Message>& messages);
 
 // Dispatch: every hop, a forwarding one after the hop that it forwards.
 std::vector<Message> dispatch_messages(const Exchange& exchange, Bytes row);

@@ -21,5 +21,6 @@ inline constexpr std::uint64_t null_experts = 13;
 inline constexpr std::uint64_t skipped = 14;
 inline constexpr std::uint64_t fit = 15;
 inline constexpr std::uint64_t chance = 16;
+inline constexpr std::uint64_t even_tokens = 17;
 
 }  // namespace moesim::purpose

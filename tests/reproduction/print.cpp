@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 
 #include "reproduction/capacity_sweep.hpp"
 #include "reproduction/collective_calls.hpp"
 #include "reproduction/strategy_table.hpp"
+#include "reproduction/two_level.hpp"
 
 namespace {
 
@@ -91,6 +94,26 @@ void print_collectives() {
     }
 }
 
+void print_two_level() {
+    fmt::print(
+        "\nTwo levels against pairs: ms of one all-to-all between H100, even traffic, 8 messages of a GPU at once\n"
+        "  columns: what each GPU sends in all; pairwise / hierarchical = speed-up of two levels\n"
+        "  up to {} GPUs simulated flow by flow, above by the closed form (*)\n\n GPUs ",
+        most_simulated);
+    constexpr std::array<std::int64_t, 5> sizes = {64 << 10, 1 << 20, 4 << 20, 16 << 20, 256 << 20};
+    for (const std::int64_t bytes : sizes) fmt::print("{:>27}", fmt::format("{} KiB", bytes >> 10));
+    fmt::print("\n");
+    for (const std::size_t gpus : {16U, 32U, 64U, 128U, 256U, 512U, 1024U}) {
+        fmt::print("{:5}{}", gpus, gpus > most_simulated ? '*' : ' ');
+        for (const std::int64_t bytes : sizes) {
+            std::fflush(stdout);  // a simulation runs in a copy of this process
+            const TwoLevel t = compare_levels(gpus, bytes, gpus <= most_simulated);
+            fmt::print("{:9.3f} /{:8.3f} ={:5.2f}x", t.pairwise * 1e3, t.hierarchical * 1e3, t.speedup());
+        }
+        fmt::print("\n");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -105,5 +128,6 @@ int main() {
     else
         print_strategies();
     print_collectives();
+    print_two_level();
     fmt::print("({:.1f} s in all)\n", seconds());
 }

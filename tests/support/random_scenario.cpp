@@ -127,6 +127,18 @@ RoutingSpec random_routing(RandomStream& random, const Scenario& s) {
     return r;
 }
 
+// Drawn last, so that what is drawn before it stays what it was.
+void choose_algorithm(RandomStream& random, DispatchSpec& d) {
+    d.algorithm = pick(random, {Algorithm::direct, Algorithm::direct, Algorithm::pairwise, Algorithm::hierarchical,
+                                Algorithm::rail, Algorithm::low_latency, Algorithm::context_coherent});
+    if (d.algorithm == Algorithm::rail) d.dedup = Dedup::node;
+    if (d.algorithm == Algorithm::low_latency) d.dedup = Dedup::none;
+    const bool forwards = d.algorithm == Algorithm::direct || d.algorithm == Algorithm::rail;
+    if (d.dedup == Dedup::node && !forwards) d.dedup = Dedup::rank;
+    if (!has_window(d.algorithm)) return;
+    d.window = 1 + random.below(4);
+}
+
 }  // namespace
 
 Scenario random_scenario(std::uint64_t number) {
@@ -155,6 +167,12 @@ Scenario random_scenario(std::uint64_t number) {
     s.dispatch.dedup = pick(random, {Dedup::none, Dedup::rank, Dedup::node});
     s.schedule = {1 + random.below(3), 1 + random.below(3), pick(random, {Order::sequential, Order::interleaved})};
     s.stragglers = random_stragglers(random, gpus);
+    choose_algorithm(random, s.dispatch);
+    if (s.dispatch.algorithm == Algorithm::context_coherent && s.model.attention) {
+        s.batch.sequences *= s.batch.tokens_per_sequence;
+        s.batch.tokens_per_sequence = 1;
+    }
+    if (s.parallelism.tensor > 1 && coin(random)) s.parallelism.all_reduce = AllReduce::tree;
     return s;
 }
 

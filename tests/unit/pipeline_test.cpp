@@ -218,6 +218,23 @@ TEST_CASE("each step of a ring pays its latency, each all-reduce its ring") {
     CHECK(stage_value(d, "attention", "mean_s") - compute == Approx(205.2e-6).epsilon(1e-6));
 }
 
+TEST_CASE("a tensor-parallel group may reduce over trees") {
+    // As on the ring, two GPUs move n bytes in all of both: n = 400 * 128 B, half of them each way up and down. With
+    // 5 us a message and no bytes to speak of, four GPUs need 4 start-ups (two up, two down) where the ring has 6.
+    Scenario s = even(4, 200);
+    s.parallelism = {2, 2, 2, AllReduce::tree};
+    s.model.experts = 2;
+    CHECK(simulate_document(s)["traffic"]["tensor_parallel_bytes"] == 4 * 51200);
+    s = even(4, 1);
+    s.parallelism = {1, 1, 4, AllReduce::tree};
+    s.model.experts = 4;
+    s.profile.nvlink.overhead.value = Seconds(5e-6);
+    s.topology.nvlink.bandwidth = BytesPerSecond(1e15);
+    const double tree = stage_value(simulate_document(s), "expert", "mean_s");
+    s.parallelism.all_reduce = AllReduce::ring;
+    CHECK(stage_value(simulate_document(s), "expert", "mean_s") - tree == Approx(10e-6).epsilon(1e-3));
+}
+
 TEST_CASE("shared experts of a tensor-parallel group are summed up too") {
     Scenario s = even(4, 200);
     s.parallelism = {2, 2, 2};

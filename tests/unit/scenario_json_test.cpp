@@ -139,6 +139,19 @@ TEST_CASE("random scenarios over all fields are written and read back as the sam
     }
 }
 
+TEST_CASE("a window that is not given is the profile's", "[scenario-json]") {
+    Scenario s = tiny(4, 64);
+    s.dispatch.algorithm = Algorithm::pairwise;
+    auto j = to_json(s);
+    j["dispatch"].erase("window");
+    CHECK(parse_scenario(j, "written", no_file).dispatch.window == 8);
+    s.profile.max_flows = Sourced<std::int64_t>{3, "test"};
+    j["profile"] = to_json(s.profile);
+    CHECK(parse_scenario(j, "written", no_file).dispatch.window == 3);
+    j["dispatch"]["window"] = 5;
+    CHECK(parse_scenario(j, "written", no_file).dispatch.window == 5);
+}
+
 TEST_CASE("a run from its own result document gives the same bytes", "[scenario-json]") {
     for (const std::uint64_t number : {3U, 11U, 19U, 24U}) {
         INFO(number);
