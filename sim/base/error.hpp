@@ -23,6 +23,12 @@ class InputError : public Error {
     explicit InputError(const std::string& what) : Error(ExitCode::bad_input, what) {}
 };
 
+// What the user asked for cannot be had, or a bound that they gave is exceeded.
+class CheckFailed : public Error {
+  public:
+    explicit CheckFailed(const std::string& what) : Error(ExitCode::check_failed, what) {}
+};
+
 // moesim broke a promise of its own.
 class InternalError : public Error {
   public:

@@ -13,9 +13,22 @@ MatmulProfile matmul_profile(const JsonValue& value) {
     return m;
 }
 
+Sourced<std::vector<double>> quantiles(const JsonValue& value) {
+    const JsonObject o(value, {"value", "source"});
+    Sourced<std::vector<double>> q{{}, o["source"].text()};
+    for (const JsonValue& v : o["value"].elements(2, 101)) {
+        q.value.push_back(v.number(0, 1000));
+        if (q.value.size() > 1 && q.value.back() < q.value[q.value.size() - 2])
+            v.fail("quantiles that do not fall: at least the one before");
+    }
+    return q;
+}
+
 LinkProfile link_profile(const JsonValue& value) {
-    const JsonObject o(value, {"efficiency", "half_size", "overhead"});
-    return {sourced_ratio(o["efficiency"]), sourced_size(o["half_size"], 0), sourced_time(o["overhead"])};
+    const JsonObject o(value, {"efficiency", "half_size", "overhead", "jitter"});
+    LinkProfile l{sourced_ratio(o["efficiency"]), sourced_size(o["half_size"], 0), sourced_time(o["overhead"])};
+    if (o["jitter"].present()) l.jitter = quantiles(o["jitter"]);
+    return l;
 }
 
 std::string bytes_text(Bytes b) { return readable_quantity(b.as_double(), Dimension::bytes); }
@@ -27,8 +40,10 @@ Out to_json(const MatmulProfile& m) {
     return j;
 }
 Out to_json(const LinkProfile& l) {
-    return {
+    Out j = {
         {"efficiency", to_json(l.efficiency)}, {"half_size", to_json(l.half_size)}, {"overhead", to_json(l.overhead)}};
+    if (l.jitter) j["jitter"] = {{"value", l.jitter->value}, {"source", l.jitter->source}};
+    return j;
 }
 
 }  // namespace

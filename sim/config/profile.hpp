@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/units.hpp"
 #include "config/collectives_profile.hpp"
@@ -17,6 +18,8 @@ struct LinkProfile {
     Sourced<double> efficiency;  // attainable share of the wire's bandwidth for large messages, (0, 1]
     Sourced<Bytes> half_size;    // of a message that alone reaches half of that once it moves
     Sourced<Seconds> overhead;   // paid by every message before it moves (software and protocol)
+    // Quantiles 0, 1/n, .., 1 of what comes before a message moves, over its median; nothing: not measured.
+    std::optional<Sourced<std::vector<double>>> jitter{};
     bool operator==(const LinkProfile&) const = default;
 };
 

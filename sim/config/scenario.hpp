@@ -11,6 +11,7 @@
 #include "base/units.hpp"
 #include "config/dispatch_spec.hpp"
 #include "config/dtype.hpp"
+#include "config/network_spec.hpp"
 #include "config/profile.hpp"
 #include "config/routing_spec.hpp"
 #include "config/topology_spec.hpp"
@@ -76,17 +77,6 @@ struct ScheduleSpec {
     std::int64_t chunks = 1;  // parts of a micro-batch that are dispatched, computed and returned one after another
     Order order = Order::sequential;
     bool operator==(const ScheduleSpec&) const = default;
-};
-
-// Who shares out the links: SimGrid's own flow model; ours, which gives the same answers and scales; or a closed form.
-enum class NetworkKind : unsigned char { simgrid, fluid, bound };
-inline constexpr std::array network_names = {"simgrid", "fluid", "bound"};
-
-struct NetworkSpec {
-    NetworkKind model = NetworkKind::fluid;
-    // fluid: how far from exact an end may be, in parts of how long the transfer lasts (see fluid::Island); 0: exact.
-    double tolerance = 0.005;
-    bool operator==(const NetworkSpec&) const = default;
 };
 
 // A GPU that runs at `speed` times its nominal rate between two moments of the simulation.

@@ -180,14 +180,7 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
                              "1, since with the algorithm \"context_coherent\" tokens of one sequence are on several "
                              "GPUs and cannot attend to each other");
     s.schedule = parse_schedule(o["schedule"]);
-    if (o["network"].present()) {
-        const JsonObject network(o["network"], {"model", "tolerance"});
-        s.network.model = static_cast<NetworkKind>(network["model"].choice({"simgrid", "fluid", "bound"}));
-        const JsonValue tolerance = network["tolerance"];
-        if (tolerance.present() && s.network.model != NetworkKind::fluid)
-            tolerance.fail("nothing, since only the model \"fluid\" has a tolerance");
-        if (tolerance.present()) s.network.tolerance = tolerance.number(0, 0.1);
-    }
+    if (o["network"].present()) s.network = parse_network(o["network"], s.profile);
     s.stragglers = parse_stragglers(o["stragglers"], s.parallelism);
     if (const auto excess = excess_of(s)) o[excess->key].fail_with(excess->found, excess->expected);
     return s;

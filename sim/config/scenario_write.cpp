@@ -64,8 +64,7 @@ nlohmann::ordered_json to_json(const Scenario& s) {
     j["schedule"] = {{"micro_batches", s.schedule.micro_batches},
                      {"chunks", s.schedule.chunks},
                      {"order", orders[static_cast<std::size_t>(s.schedule.order)]}};
-    j["network"] = {{"model", network_names[static_cast<std::size_t>(s.network.model)]}};
-    if (s.network.model == NetworkKind::fluid) j["network"]["tolerance"] = s.network.tolerance;
+    j["network"] = to_json(s.network);
     j["stragglers"] = json(s.stragglers);
     return j;
 }

@@ -47,8 +47,8 @@ struct Result {
     std::vector<BytesPerSecond> link_capacity;  // [link], usable
     Matrix<std::int64_t> rank_bytes;            // [from][to]
     std::vector<MemoryLayout> memory;           // [rank]
-    double network_coarseness = 0;              // see SimulatedCluster::coarseness
-    Launches launches;                          // of a rank in one dispatch and one return
+    NetworkReport network;
+    Launches launches;  // of a rank in one dispatch and one return
 };
 
 }  // namespace moesim

@@ -25,9 +25,9 @@ class Runner {
             for (const TaskId id : roots) begin(id);
             settle();
         });
-        if (ended_ != tasks_.size())
+        if (ended_ != tasks_.size() && !cluster_.report().stalled)
             throw InternalError(fmt::format("{} of {} tasks never ran", tasks_.size() - ended_, tasks_.size()));
-        return {std::move(times_), cluster_.coarseness()};
+        return {std::move(times_), cluster_.report()};
     }
 
   private:
@@ -81,7 +81,7 @@ class Runner {
 
     void finish(TaskId id) {
         times_[id].finish = cluster_.now();
-        ++ended_;
+        if (++ended_ == tasks_.size()) cluster_.stop_watching();
         if (progress_ && ended_ % 4096 == 0)
             progress_(static_cast<double>(ended_) / static_cast<double>(tasks_.size()));
         for (std::size_t i = first_successor_[id]; i < first_successor_[id + 1]; ++i) {

@@ -21,10 +21,11 @@ using OnProgress = std::function<void(double share)>;
 
 struct TaskTimes {
     std::vector<TaskTime> tasks;  // [task]
-    double coarseness = 0;        // of the network (see SimulatedCluster::coarseness)
+    NetworkReport network;
 };
 
-// Throws InternalError where the graph has a cycle, which leaves tasks that never start.
+// Throws InternalError where the graph has a cycle, which leaves tasks that never start. Where a transfer stalls the
+// rest is left out, and `network` says so.
 TaskTimes run_tasks(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
                     const NetworkSpec& network, const std::vector<SpeedChange>& speeds, const OnProgress& progress);
 

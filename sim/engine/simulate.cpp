@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "engine/jitter.hpp"
 #include "engine/pipeline.hpp"
 
 namespace moesim {
@@ -42,6 +43,16 @@ void check_memory(const Result& result) {
                     gib(profile.memory_capacity.value), profile.name));
 }
 
+// Which transfer, where and when.
+std::string what_stalled(const Result& r, const StalledTransfer& t) {
+    const Task& task = r.graph.tasks()[t.token];
+    return fmt::format(
+        "{}: a transfer of {} in layer {} from rank {} to rank {} ({} bytes) stood still from {:.9g} s to "
+        "{:.9g} s (network.faults.time_out), since link {} has failed",
+        r.plan.origin, name(task.label.stage), task.label.layer, t.from.value(), t.to.value(), task.bytes.value(),
+        t.since.value(), t.now.value(), r.plan.fabric.link(t.link).name);
+}
+
 }  // namespace
 
 Result simulate(Plan plan, const Progress& progress) {
@@ -49,6 +60,8 @@ Result simulate(Plan plan, const Progress& progress) {
     const MessageModel messages(result.plan.fabric, result.plan.scenario.profile);
     Pipeline(result, messages).build(progress);
     check_memory(result);
+    if (result.plan.scenario.network.jitter)
+        add_jitter(result.graph, result.plan.fabric, result.plan.scenario.profile, result.plan.scenario.seed);
     const OnProgress on_progress = [&](double share) {
         if (progress) progress("simulating", share);
     };
@@ -57,7 +70,8 @@ Result simulate(Plan plan, const Progress& progress) {
     TaskTimes times =
         run_tasks(result.graph, fabric, messages, s.network, speed_changes(s.stragglers, fabric), on_progress);
     result.times = std::move(times.tasks);
-    result.network_coarseness = times.coarseness;
+    result.network = times.network;
+    if (times.network.stalled) throw CheckFailed(what_stalled(result, *times.network.stalled));
     return result;
 }
 

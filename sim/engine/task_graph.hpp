@@ -56,6 +56,7 @@ class TaskGraph {
     }
     // `task` waits for `before`.
     void wait(TaskId task, TaskId before) { edges_.push_back({before, task}); }
+    void set_latency(TaskId task, Seconds latency) { tasks_[task].latency = latency; }
     void add_span(const CollectiveSpan& span) { spans_.push_back(span); }
 
     [[nodiscard]] const std::vector<Task>& tasks() const { return tasks_; }

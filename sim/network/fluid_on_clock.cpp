@@ -2,19 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <simgrid/kernel/Timer.hpp>
+#include <algorithm>
 #include <simgrid/s4u.hpp>
 
 #include "base/error.hpp"
+#include "network/detour.hpp"
 
 namespace moesim {
 namespace {
 
-using simgrid::kernel::timer::Timer;
-
-std::vector<double> capacities(const MessageModel& messages) {
+std::vector<double> values(const std::vector<BytesPerSecond>& capacities) {
     std::vector<double> all;
-    for (const BytesPerSecond c : messages.capacity()) all.push_back(c.value());
+    for (const BytesPerSecond c : capacities) all.push_back(c.value());
     return all;
 }
 
@@ -22,42 +21,128 @@ double clock_now() { return simgrid::s4u::Engine::get_clock(); }
 
 }  // namespace
 
-FluidOnClock::FluidOnClock(const Fabric& fabric, const MessageModel& messages, double tolerance, const OnDone& on_done)
-    : fabric_(fabric), on_done_(on_done), network_(capacities(messages), tolerance) {}
-
-void FluidOnClock::start(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
-    route_.clear();
-    const Route route = fabric_.route(from, to);
-    for (const LinkId l : route.links()) route_.push_back(static_cast<fluid::Link>(l.value()));
-    network_.start(clock_now(), route_, bytes.as_double(), cap.value(), token);
-    // Others may start at this very moment: look at all of them together, as soon as nobody else has a turn.
-    if (!awake_) set_timer(clock_now());
+FluidOnClock::FluidOnClock(const Fabric& fabric, const MessageModel& messages, double tolerance,
+                           const FaultsSpec& faults, const OnDone& on_done)
+    : fabric_(fabric), on_done_(on_done), capacity_(values(messages.capacity())), network_(capacity_, tolerance),
+      faults_(faults), timer_([this] { wake(); }), fault_timer_([this] { watch(); }) {
+    if (faults.links.empty()) return;
+    link_faults_.emplace(faults, fabric);
+    avoid_.resize(capacity_.size());
+    change_capacities(0);
+    fault_timer_.set(faults.reroute_after ? 0 : link_faults_->next_change(0));
 }
 
-void FluidOnClock::set_timer(double at) {
-    if (timer_ != nullptr) {
-        if (timer_at_ <= at) return;
-        timer_->remove();
+void FluidOnClock::start(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
+    const double now = clock_now();
+    const Route route = route_of(from, to);
+    if (link_faults_) {
+        transfers_[token] = {from, to, now, cap.value(), route};
+        if (failed_on(route)) fault_timer_.set_by(now + faults_.time_out.value());
     }
-    timer_at_ = at;
-    timer_ = Timer::set(at, [this] {
-        timer_ = nullptr;
-        wake();
-    });
+    put_on(now, token, route, bytes.as_double(), cap.value());
+    // Others may start at this very moment: look at all of them together, as soon as nobody else has a turn.
+    if (!awake_) timer_.set_by(now);
+}
+
+void FluidOnClock::put_on(double now, std::uint32_t token, const Route& route, double bytes, double cap) {
+    links_of_route_.clear();
+    for (const LinkId l : route.links()) links_of_route_.push_back(static_cast<fluid::Link>(l.value()));
+    network_.start(now, links_of_route_, bytes, cap, token);
 }
 
 void FluidOnClock::wake() {
     awake_ = true;
     ended_.clear();
-    network_.advance(std::max(clock_now(), timer_at_), ended_);
-    for (const std::uint32_t token : ended_) on_done_(token);
+    network_.advance(std::max(clock_now(), timer_.at()), ended_);
+    for (const std::uint32_t token : ended_) {
+        if (link_faults_) transfers_.erase(token);
+        on_done_(token);
+    }
     awake_ = false;
-    const double next = network_.next();
-    if (next < fluid::never) set_timer(next);
+    if (!stalled_) timer_.set(network_.next());
 }
 
+void FluidOnClock::watch() {
+    const double now = std::max(clock_now(), fault_timer_.at());
+    change_capacities(now);
+    if (faults_.reroute_after) reroute(now);
+    give_up(now);
+    if (stalled_) return timer_.stop();
+    double next = link_faults_->next_change(now);
+    for (const auto& [link, since] : failed_since_) {
+        if (faults_.reroute_after && !avoid_[link.value()])
+            next = std::min(next, since + faults_.reroute_after->value());
+    }
+    for (const auto& [token, t] : transfers_)
+        if (const auto link = failed_on(t.route))
+            next = std::min(next, std::max(t.start, failed_since_.at(*link)) + faults_.time_out.value());
+    fault_timer_.set(next);
+    timer_.set_by(now);  // to share out anew
+}
+
+void FluidOnClock::change_capacities(double now) {
+    for (const LinkId link : link_faults_->links()) {
+        const double left = link_faults_->left(link, now);
+        network_.set_capacity(now, static_cast<fluid::Link>(link.value()), capacity_[link.value()] * left);
+        if (left > 0) {
+            failed_since_.erase(link);
+            avoid_[link.value()] = false;
+        } else {
+            failed_since_.emplace(link, now);
+        }
+    }
+}
+
+void FluidOnClock::reroute(double now) {
+    bool found = false;
+    for (const auto& [link, since] : failed_since_) {
+        if (avoid_[link.value()] || since + faults_.reroute_after->value() > now) continue;
+        avoid_[link.value()] = true;
+        found = true;
+    }
+    if (!found) return;
+    for (auto& [token, t] : transfers_) {
+        const auto links = t.route.links();
+        if (std::none_of(links.begin(), links.end(), [&](LinkId l) { return avoid_[l.value()]; })) continue;
+        const auto way = detour(fabric_, t.from, t.to, avoid_);
+        if (!way) continue;
+        const auto left = network_.cancel(now, token);
+        if (!left) continue;  // it has ended at this very moment
+        t.route = *way;
+        put_on(now, token, *way, *left, t.cap);
+        ++rerouted_;
+    }
+}
+
+void FluidOnClock::give_up(double now) {
+    for (const auto& [token, t] : transfers_) {
+        const auto link = failed_on(t.route);
+        if (!link) continue;
+        const double since = std::max(t.start, failed_since_.at(*link));
+        if (since + faults_.time_out.value() > now) continue;
+        stalled_ = {token, t.from, t.to, *link, Seconds(since), Seconds(now)};
+        return;
+    }
+}
+
+Route FluidOnClock::route_of(RankId from, RankId to) const {
+    const Route route = fabric_.route(from, to);
+    if (!link_faults_ || failed_since_.empty()) return route;
+    const auto links = route.links();
+    if (std::none_of(links.begin(), links.end(), [&](LinkId l) { return avoid_[l.value()]; })) return route;
+    return detour(fabric_, from, to, avoid_).value_or(route);
+}
+
+std::optional<LinkId> FluidOnClock::failed_on(const Route& route) const {
+    for (const LinkId l : route.links())
+        if (failed_since_.count(l) > 0) return l;
+    return std::nullopt;
+}
+
+void FluidOnClock::stop_watching() { fault_timer_.stop(); }
+
 void FluidOnClock::check_all_ended() const {
-    if (network_.under_way() > 0)
+    if (network_.under_way() > 0 && !stalled_)
         throw InternalError(fmt::format("the simulation ended with {} transfers under way", network_.under_way()));
 }
 

@@ -52,7 +52,7 @@ class SimulatedCluster::Impl {
         set_speeds(changes);
         for (s4u::Host* host : hosts_) host->seal();
         if (fluid)
-            fluid_ = std::make_unique<FluidOnClock>(fabric, messages, network.tolerance, on_done_);
+            fluid_ = std::make_unique<FluidOnClock>(fabric, messages, network.tolerance, network.faults, on_done_);
         else
             add_links(*zone, messages);
         zone->seal();
@@ -154,7 +154,14 @@ void SimulatedCluster::after(Seconds delay, std::function<void()> callback) {
 
 Seconds SimulatedCluster::now() const { return Seconds(s4u::Engine::get_clock()); }
 
-double SimulatedCluster::coarseness() const { return impl_->fluid() == nullptr ? 0 : impl_->fluid()->coarseness(); }
+NetworkReport SimulatedCluster::report() const {
+    if (impl_->fluid() == nullptr) return {};
+    return {impl_->fluid()->coarseness(), impl_->fluid()->rerouted(), impl_->fluid()->stalled()};
+}
+
+void SimulatedCluster::stop_watching() {
+    if (impl_->fluid() != nullptr) impl_->fluid()->stop_watching();
+}
 
 void SimulatedCluster::run(std::function<void()> first) { impl_->run(std::move(first)); }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -19,6 +20,21 @@ struct SpeedChange {
     RankId rank;
     Seconds at;
     double speed = 1;
+};
+
+// A transfer that stood still for as long as faults.time_out.
+struct StalledTransfer {
+    std::uint32_t token = 0;
+    RankId from, to;
+    LinkId link;         // that has failed
+    Seconds since, now;  // no byte moved between these
+};
+
+// What the fluid network has to say of itself; nothing to say of SimGrid's own.
+struct NetworkReport {
+    double coarseness = 0;      // see FluidNetwork::coarseness
+    std::int64_t rerouted = 0;  // transfers that took another way when a link failed
+    std::optional<StalledTransfer> stalled;
 };
 
 // One simulation. SimGrid's clock cannot be set back, so a process holds one of these in its life: making a second
@@ -48,8 +64,9 @@ class SimulatedCluster {
     void after(Seconds delay, std::function<void()> callback);
 
     [[nodiscard]] Seconds now() const;
-    // How coarse the fluid network's steps were (see FluidNetwork::coarseness), 0 for SimGrid's own.
-    [[nodiscard]] double coarseness() const;
+    [[nodiscard]] NetworkReport report() const;
+    // Nothing more will be started: links that fail and recover need not be watched any longer.
+    void stop_watching();
     // Advances the clock until nothing is left to end. `first` starts the first things, on the running clock.
     void run(std::function<void()> first);
 

@@ -131,9 +131,10 @@ nlohmann::ordered_json network_json(const Result& r) {
     nlohmann::ordered_json j = {{"model", network_names[static_cast<std::size_t>(n.model)]}};
     if (n.model != NetworkKind::fluid) return j;
     j["tolerance"] = n.tolerance;
-    j["coarsest_step"] = r.network_coarseness;
+    j["coarsest_step"] = r.network.coarseness;
     j["makespan_error_bound"] = n.tolerance;
     j["rank_error_bound"] = 2 * n.tolerance;
+    if (!n.faults.links.empty()) j["rerouted_transfers"] = r.network.rerouted;
     return j;
 }
 

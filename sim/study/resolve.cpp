@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "config/trace/read_trace.hpp"
 #include "network/alltoall/choose.hpp"
+#include "network/link_faults.hpp"
 
 namespace moesim {
 namespace {
@@ -37,6 +38,7 @@ std::shared_ptr<const RoutingPolicy> resolve_policy(const Scenario& scenario, co
 
 Plan resolve(Scenario scenario, std::string origin) {
     Fabric fabric = build_fabric(scenario.topology);
+    if (!scenario.network.faults.links.empty()) LinkFaults(scenario.network.faults, fabric, origin);  // names links
     Placement placement = make_placement(scenario.placement, scenario.model, scenario.parallelism);
     if (scenario.dispatch.algorithm == Algorithm::chosen)
         scenario.dispatch = chosen_dispatch(scenario, placement, fabric);

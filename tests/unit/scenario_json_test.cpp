@@ -106,6 +106,15 @@ Scenario wild_scenario(std::uint64_t number) {
     s.dispatch.return_dtype = coin() ? Dtype::bf16 : Dtype::fp8;
     s.network.model = coin() ? NetworkKind::simgrid : coin() ? NetworkKind::fluid : NetworkKind::bound;
     if (s.network.model == NetworkKind::fluid) s.network.tolerance = spread(random, 1e-9, 0.1);
+    s.network.jitter = s.network.model != NetworkKind::bound && s.profile.nic.jitter && coin();
+    if (s.network.model == NetworkKind::fluid && coin()) {
+        const Seconds period(spread(random, 1e-4, 1));
+        s.network.faults.links = {
+            {"gpu0.nvlink", spread(random, 1e-9, 1), {}, {}, {}},
+            {"x", 0, Seconds(spread(random, 1e-9, 1)), Seconds(2), LinkFault::Flapping{period, period * 0.5}}};
+        s.network.faults.time_out = Seconds(spread(random, 1e-6, 3600));
+        if (coin()) s.network.faults.reroute_after = Seconds(spread(random, 1e-9, 1));
+    }
     if (coin()) {
         s.stragglers = {{RankId(0), spread(random, 1e-3, 1), Seconds(spread(random, 1e-9, 1)), Seconds(2)},
                         {RankId(0), spread(random, 1e-3, 1), Seconds(2), std::nullopt}};

@@ -94,7 +94,7 @@ void FluidNetwork::set_capacity(double now, Link link, double capacity) {
     links_.capacity[link] = capacity;
 }
 
-bool FluidNetwork::cancel(double now, Token token) {
+std::optional<double> FluidNetwork::cancel(double now, Token token) {
     now_ = std::max(now_, now);
     for (Link r = 0; r < groups_.size(); ++r) {
         if (!groups_[r]) continue;
@@ -103,7 +103,9 @@ bool FluidNetwork::cancel(double now, Token token) {
             const auto at = std::find(flows->token.begin(), flows->token.end(), token);
             if (at == flows->token.end()) continue;
             const auto f = static_cast<Flow>(at - flows->token.begin());
+            double left = 0;
             if (flows == &group.pending) {
+                left = flows->remaining[f];
                 fluid::leave_links(*flows, links_, f);
                 flows->end(f);
                 flows->compact();
@@ -111,14 +113,14 @@ bool FluidNetwork::cancel(double now, Token token) {
             } else {
                 touch(group);
                 if (flows->aside(f)) continue;  // it has ended at this very moment
-                group.island.cancel(links_, f);
+                left = group.island.cancel(links_, f);
             }
             unsettled_.push_back(r);
             --under_way_;
-            return true;
+            return left;
         }
     }
-    return false;
+    return std::nullopt;
 }
 
 // Joins what is due, or all that waits where shares change anyway.

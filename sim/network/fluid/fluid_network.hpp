@@ -1,6 +1,7 @@
 #pragma once
 // Max-min fair sharing of links among very many transfers: the rates of SimGrid's CM02, solved in batches.
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <vector>
@@ -25,8 +26,9 @@ class FluidNetwork {
 
     // A transfer of `bytes` (> 0) over different links, at least one, and at most at `cap` bytes a second.
     void start(double now, std::span<const Link> route, double bytes, double cap, Token token);
-    // It ends without being told of. Takes time in proportion to all transfers. False where there is none.
-    bool cancel(double now, Token token);
+    // It ends without being told of; the bytes that it has left. Takes time in proportion to all transfers. Nothing
+    // where there is no such transfer, or it has just ended.
+    std::optional<double> cancel(double now, Token token);
     void set_capacity(double now, Link link, double capacity);
 
     // When to call advance() next; infinity where nothing will ever happen. Of all changes made at one moment the

@@ -29,10 +29,12 @@ void Island::join(const LinkTable& table, Island& other) {
     join(table, other.flows_);
 }
 
-void Island::cancel(LinkTable& table, Flow f) {
+double Island::cancel(LinkTable& table, Flow f) {
+    catch_up(table);
     leave_links(flows_, table, f);
     flows_.end(f);
     if (indexed_) max_min_.ended(flows_, table, f);
+    return std::max(flows_.remaining[f], 0.0);
 }
 
 void Island::advance(LinkTable& table, double now) {

@@ -35,7 +35,7 @@ class Island {
     // after.
     void join(const LinkTable& table, FlowTable& flows);
     void join(const LinkTable& table, Island& other);
-    void cancel(LinkTable& table, Flow f);
+    double cancel(LinkTable& table, Flow f);  // the bytes that it has left
     // Capacities of its links change.
     void forget() { max_min_.forget(); }
 

@@ -1,0 +1,31 @@
+#include "engine/jitter.hpp"
+
+#include "base/random.hpp"
+
+namespace moesim {
+namespace {
+
+constexpr std::uint64_t purpose = 0x6a69747465720000;  // of no other stream
+
+// `quantiles`: of 0, 1/n, ..., 1.
+double quantile(const std::vector<double>& quantiles, double u) {
+    const double at = u * static_cast<double>(quantiles.size() - 1);
+    const auto i = static_cast<std::size_t>(at);
+    const double rest = at - static_cast<double>(i);
+    return quantiles[i] + (i + 1 < quantiles.size() ? rest * (quantiles[i + 1] - quantiles[i]) : 0);
+}
+
+}  // namespace
+
+void add_jitter(TaskGraph& graph, const Fabric& fabric, const Profile& profile, std::uint64_t seed) {
+    for (TaskId id = 0; id < graph.tasks().size(); ++id) {
+        const Task& t = graph.tasks()[id];
+        if (t.kind != TaskKind::transfer) continue;
+        const LinkProfile& link = fabric.crosses_nodes(t.label.rank, t.peer) ? profile.nic : profile.nvlink;
+        if (!link.jitter) continue;
+        RandomStream random(stream_key(seed, purpose), id);
+        graph.set_latency(id, t.latency * quantile(link.jitter->value, random.uniform()));
+    }
+}
+
+}  // namespace moesim
