@@ -169,6 +169,9 @@ void print_all() {
     const Usage small = best_of(20, [&] { return run_program({"run", layer, "--json"}); });
     fmt::print("\none layer on 16 GPUs, end to end\n  {:.1f} ms CPU, of which start-up {:.1f} ms (moesim --version)\n",
                small.cpu_s * 1e3, help.cpu_s * 1e3);
+    const Usage large = run_program({"run", source + "/tests/bench/one-layer-2048-gpus.json"});
+    fmt::print("\none layer on 2,048 GPUs that all exchange with each other, end to end\n  {:.1f} s wall, {:.0f} MiB\n",
+               large.wall_s, large.peak_mib);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "support/flows.hpp"
 
+#include <xbt/log.h>
+
 #include <algorithm>
 #include <cmath>
 #include <simgrid/kernel/Timer.hpp>
@@ -22,6 +24,7 @@ std::vector<double> simulate(const FlowCase& c) {
     char* arguments[] = {name.data(), nullptr};
     int count = 1;
     s4u::Engine engine(&count, arguments);
+    xbt_log_control_set("root.thresh:critical");
     for (const char* setting : {"network/model:CM02", "network/crosstraffic:0", "network/TCP-gamma:0",
                                 "network/weight-S:0", "maxmin/precision:1e-12", "surf/precision:1e-15"})
         s4u::Engine::set_config(setting);

@@ -10,6 +10,7 @@ constexpr double same = 1e-11;
 // Flows whose projected end lies this far behind the window, relative to its length, may end in it after all, as others
 // leave them capacity.
 constexpr double margin = 0.02;
+constexpr double little = 0.1;  // of a link's capacity
 
 }  // namespace
 
@@ -22,6 +23,7 @@ void Island::join(const LinkTable& table, FlowTable& flows) {
     catch_up(table);
     flows_.append(flows);
     indexed_ = false;
+    changed_ = true;
 }
 
 void Island::join(const LinkTable& table, Island& other) {
@@ -30,6 +32,7 @@ void Island::join(const LinkTable& table, Island& other) {
 }
 
 double Island::cancel(LinkTable& table, Flow f) {
+    changed_ = true;
     catch_up(table);
     leave_links(flows_, table, f);
     flows_.end(f);
@@ -105,7 +108,7 @@ std::size_t Island::find_window(const LinkTable& table, double tolerance, Flow e
     if (first == never) return 0;
     const double tie = first + same * (first - flows_.started[earliest]);
     const double last = tolerance > 0 ? std::max(tie, first + horizon_) : tie;
-    const double seen = tolerance > 0 ? last + margin * (last - time_) : tie;
+    const double seen = tolerance > 0 ? last + std::max(margin, left_) * (last - time_) : tie;
     for (Flow f = 0; f < end_at_.size(); ++f)
         if (end_at_[f] <= seen) candidates_.push_back({end_at_[f], f});
     std::sort(candidates_.begin(), candidates_.end());
@@ -131,6 +134,7 @@ std::size_t Island::find_window(const LinkTable& table, double tolerance, Flow e
             if (route[k] != table.sink()) ending_[route[k]] = 0;
     }
     coarseness_ = std::max(coarseness_, most);
+    left_ = share;
     const double length = candidates_[taken - 1].at - first;
     const bool all = taken == candidates_.size() || candidates_[taken].at > last;
     horizon_ = all ? std::max(2 * horizon_, tolerance * (first - flows_.started[earliest])) : 1.5 * length;
@@ -186,11 +190,15 @@ void Island::share_out(LinkTable& table, double tolerance) {
         indexed_ = true;
     }
     if (empty()) return;
-    caps_.clear();
-    for (const auto& c : own_caps_)
-        if (!flows_.aside(c.second)) caps_.push_back(c);
     for (const Link l : max_min_.links()) table.level_before[l] = table.level[l];
-    max_min_.solve(flows_, table, caps_);
+    // Where only little of any link was left by the last window's ends, its levels will do to see which flows end next.
+    if (tolerance == 0 || changed_ || left_ > little) {
+        caps_.clear();
+        for (const auto& c : own_caps_)
+            if (!flows_.aside(c.second)) caps_.push_back(c);
+        max_min_.solve(flows_, table, caps_);
+    }
+    changed_ = false;
     const Flow earliest = flows_.width() == 2   ? project_ends<2>(table)
                           : flows_.width() == 4 ? project_ends<4>(table)
                                                 : project_ends<0>(table);

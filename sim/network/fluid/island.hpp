@@ -37,7 +37,10 @@ class Island {
     void join(const LinkTable& table, Island& other);
     double cancel(LinkTable& table, Flow f);  // the bytes that it has left
     // Capacities of its links change.
-    void forget() { max_min_.forget(); }
+    void forget() {
+        changed_ = true;
+        max_min_.forget();
+    }
 
     // Moves all flows to the time `now`, at most next(). take_ended() first.
     void advance(LinkTable& table, double now);
@@ -85,6 +88,8 @@ class Island {
     std::vector<MaxMin::Cap> caps_;
     std::vector<double> ending_;  // [link] bytes a second of flows that end in the window
     bool indexed_ = false;        // max_min_ and own_caps_ are those of the flows
+    bool changed_ = true;         // flows have come or gone otherwise than by ending, or capacities changed
+    double left_ = 0;             // the largest share of a full link that ends of the last window had
     double coarseness_ = 0;
 };
 
