@@ -3,7 +3,7 @@
 namespace moesim {
 namespace {
 
-constexpr double latest = 1e6, shortest_period = 1e-5;
+constexpr double latest = 1e6, shortest_period = 1e-4, shortest_down = 1e-6, least_capacity = 1e-6;
 
 Seconds time_of(const JsonValue& value, double low = 0) {
     return Seconds(value.quantity(Dimension::time, low, latest));
@@ -14,13 +14,14 @@ LinkFault parse_link(const JsonValue& value) {
     LinkFault f;
     f.link = o["link"].line();
     f.capacity = o["capacity"].number(0, 1);
+    if (f.capacity > 0 && f.capacity < least_capacity) o["capacity"].fail("0, or at least 1e-6");
     if (o["from"].present()) f.from = time_of(o["from"]);
     if (o["until"].present()) {
         f.until = time_of(o["until"]);
         if (*f.until <= f.from) o["until"].fail("a time after \"from\"");
     }
     if (o["period"].present() || o["lasts"].present()) {
-        f.flapping = {time_of(o["period"], shortest_period), time_of(o["lasts"], shortest_period / 10)};
+        f.flapping = {time_of(o["period"], shortest_period), time_of(o["lasts"], shortest_down)};
         if (f.flapping->lasts >= f.flapping->period) o["lasts"].fail("less than \"period\"");
     }
     return f;

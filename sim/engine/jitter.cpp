@@ -17,11 +17,11 @@ double quantile(const std::vector<double>& quantiles, double u) {
 
 }  // namespace
 
-void add_jitter(TaskGraph& graph, const Fabric& fabric, const Profile& profile, std::uint64_t seed) {
+void add_jitter(TaskGraph& graph, const Fabric& fabric, const MessageModel& messages, std::uint64_t seed) {
     for (TaskId id = 0; id < graph.tasks().size(); ++id) {
         const Task& t = graph.tasks()[id];
         if (t.kind != TaskKind::transfer) continue;
-        const LinkProfile& link = fabric.crosses_nodes(t.label.rank, t.peer) ? profile.nic : profile.nvlink;
+        const LinkProfile& link = messages.profile_of(fabric.route(t.label.rank, t.peer));
         if (!link.jitter) continue;
         RandomStream random(stream_key(seed, purpose), id);
         graph.set_latency(id, t.latency * quantile(link.jitter->value, random.uniform()));

@@ -61,7 +61,7 @@ Result simulate(Plan plan, const Progress& progress) {
     Pipeline(result, messages).build(progress);
     check_memory(result);
     if (result.plan.scenario.network.jitter)
-        add_jitter(result.graph, result.plan.fabric, result.plan.scenario.profile, result.plan.scenario.seed);
+        add_jitter(result.graph, result.plan.fabric, messages, result.plan.scenario.seed);
     const OnProgress on_progress = [&](double share) {
         if (progress) progress("simulating", share);
     };

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/random.hpp"
+
 namespace moesim {
 
-std::optional<Route> detour(const Fabric& fabric, RankId from, RankId to, const std::vector<bool>& failed) {
+std::optional<Route> detour(const Fabric& fabric, RankId from, RankId to, const std::vector<double>& left) {
     constexpr auto none = std::numeric_limits<std::size_t>::max();
     const auto& links = fabric.links();
     // Links by the vertex that they leave, ids ascending.
@@ -15,20 +17,34 @@ std::optional<Route> detour(const Fabric& fabric, RankId from, RankId to, const 
     auto place = first;
     for (std::size_t l = 0; l < links.size(); ++l) leaving[place[links[l].from.value()]++] = l;
 
-    std::vector<std::size_t> came_by(fabric.vertices().size(), none);
-    std::vector<std::size_t> reached = {from.value()};
-    for (std::size_t i = 0; i < reached.size() && came_by[to.value()] == none; ++i)
-        for (std::size_t k = first[reached[i]]; k < first[reached[i] + 1]; ++k) {
+    struct Reached {
+        std::size_t hops = none, by = none;
+        double left = 0;
+        std::uint64_t draw = 0;
+    };
+    std::vector<Reached> reached(fabric.vertices().size());
+    reached[from.value()] = {0, none, 1, 0};
+    std::vector<std::size_t> queue = {from.value()};
+    for (std::size_t i = 0; i < queue.size(); ++i) {
+        const Reached here = reached[queue[i]];
+        if (here.hops >= reached[to.value()].hops) break;
+        for (std::size_t k = first[queue[i]]; k < first[queue[i] + 1]; ++k) {
             const std::size_t l = leaving[k], v = links[l].to.value();
-            if (failed[l] || v == from.value() || came_by[v] != none) continue;
-            came_by[v] = l;
-            reached.push_back(v);
+            if (left[l] <= 0) continue;
+            const Reached way{here.hops + 1, l, std::min(here.left, left[l]),
+                              mix64(mix64(from.value() << 32U | to.value()) + l)};
+            Reached& there = reached[v];
+            if (there.hops == none) queue.push_back(v);
+            const bool better =
+                there.hops == none || (there.hops == way.hops &&
+                                       (way.left > there.left || (way.left == there.left && way.draw > there.draw)));
+            if (better) there = way;
         }
-    std::vector<LinkId> way;
-    for (std::size_t v = to.value(); v != from.value(); v = links[came_by[v]].from.value()) {
-        if (came_by[v] == none || way.size() == max_route_links) return std::nullopt;
-        way.emplace_back(came_by[v]);
     }
+    if (reached[to.value()].hops > max_route_links) return std::nullopt;
+    std::vector<LinkId> way;
+    for (std::size_t v = to.value(); v != from.value(); v = links[way.back().value()].from.value())
+        way.emplace_back(reached[v].by);
     Route route;
     std::for_each(way.rbegin(), way.rend(), [&](LinkId l) { route.push(l); });
     return route;

@@ -27,12 +27,14 @@ FluidOnClock::FluidOnClock(const Fabric& fabric, const MessageModel& messages, d
       faults_(faults), timer_([this] { wake(); }), fault_timer_([this] { watch(); }) {
     if (faults.links.empty()) return;
     link_faults_.emplace(faults, fabric);
-    avoid_.resize(capacity_.size());
+    left_.resize(capacity_.size(), 1);
+    known_ = left_;
     change_capacities(0);
-    fault_timer_.set(faults.reroute_after ? 0 : link_faults_->next_change(0));
+    fault_timer_.set(0);
 }
 
 void FluidOnClock::start(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
+    if (stalled_) return;  // nobody will look at the rest
     const double now = clock_now();
     const Route route = route_of(from, to);
     if (link_faults_) {
@@ -64,47 +66,59 @@ void FluidOnClock::wake() {
 
 void FluidOnClock::watch() {
     const double now = std::max(clock_now(), fault_timer_.at());
-    change_capacities(now);
-    if (faults_.reroute_after) reroute(now);
+    const bool changed = change_capacities(now);
+    look_for_failures(now);
+    if (changed_) reroute(now);
     give_up(now);
     if (stalled_) return timer_.stop();
     double next = link_faults_->next_change(now);
-    for (const auto& [link, since] : failed_since_) {
-        if (faults_.reroute_after && !avoid_[link.value()])
+    for (const auto& [link, since] : failed_since_)
+        if (faults_.reroute_after && known_[link.value()] > 0)
             next = std::min(next, since + faults_.reroute_after->value());
-    }
-    for (const auto& [token, t] : transfers_)
-        if (const auto link = failed_on(t.route))
-            next = std::min(next, std::max(t.start, failed_since_.at(*link)) + faults_.time_out.value());
+    if (!failed_since_.empty())
+        for (const auto& [token, t] : transfers_)
+            if (const auto link = failed_on(t.route))
+                next = std::min(next, std::max(t.start, failed_since_.at(*link)) + faults_.time_out.value());
     fault_timer_.set(next);
-    timer_.set_by(now);  // to share out anew
+    if (changed || changed_) timer_.set_by(now);  // to share out anew
+    changed_ = false;
 }
 
-void FluidOnClock::change_capacities(double now) {
+bool FluidOnClock::change_capacities(double now) {
+    bool any = false;
     for (const LinkId link : link_faults_->links()) {
-        const double left = link_faults_->left(link, now);
+        double& left = left_[link.value()];
+        const double is = link_faults_->left(link, now);
+        if (is == left) continue;
+        any = true;
+        left = is;
         network_.set_capacity(now, static_cast<fluid::Link>(link.value()), capacity_[link.value()] * left);
         if (left > 0) {
             failed_since_.erase(link);
-            avoid_[link.value()] = false;
+            known_[link.value()] = left;
+            changed_ = true;
         } else {
             failed_since_.emplace(link, now);
         }
     }
+    return any;
 }
 
-void FluidOnClock::reroute(double now) {
-    bool found = false;
+void FluidOnClock::look_for_failures(double now) {
+    if (!faults_.reroute_after) return;
     for (const auto& [link, since] : failed_since_) {
-        if (avoid_[link.value()] || since + faults_.reroute_after->value() > now) continue;
-        avoid_[link.value()] = true;
-        found = true;
+        if (known_[link.value()] <= 0 || since + faults_.reroute_after->value() > now) continue;
+        known_[link.value()] = 0;
+        changed_ = true;
     }
-    if (!found) return;
+}
+
+// Also those that found no way before: a link may have come back.
+void FluidOnClock::reroute(double now) {
+    if (!faults_.reroute_after) return;
     for (auto& [token, t] : transfers_) {
-        const auto links = t.route.links();
-        if (std::none_of(links.begin(), links.end(), [&](LinkId l) { return avoid_[l.value()]; })) continue;
-        const auto way = detour(fabric_, t.from, t.to, avoid_);
+        if (!is_cut(t.route)) continue;
+        const auto way = detour(fabric_, t.from, t.to, known_);
         if (!way) continue;
         const auto left = network_.cancel(now, token);
         if (!left) continue;  // it has ended at this very moment
@@ -114,23 +128,28 @@ void FluidOnClock::reroute(double now) {
     }
 }
 
+// The one that has stood still for the longest beyond its time.
 void FluidOnClock::give_up(double now) {
     for (const auto& [token, t] : transfers_) {
         const auto link = failed_on(t.route);
         if (!link) continue;
         const double since = std::max(t.start, failed_since_.at(*link));
-        if (since + faults_.time_out.value() > now) continue;
+        if (since + faults_.time_out.value() > now || (stalled_ && stalled_->since.value() <= since)) continue;
         stalled_ = {token, t.from, t.to, *link, Seconds(since), Seconds(now)};
-        return;
     }
 }
 
-Route FluidOnClock::route_of(RankId from, RankId to) const {
+Route FluidOnClock::route_of(RankId from, RankId to) {
     const Route route = fabric_.route(from, to);
-    if (!link_faults_ || failed_since_.empty()) return route;
+    if (!link_faults_ || failed_since_.empty() || !is_cut(route)) return route;
+    const auto way = detour(fabric_, from, to, known_);
+    rerouted_ += way ? 1 : 0;
+    return way.value_or(route);
+}
+
+bool FluidOnClock::is_cut(const Route& route) const {
     const auto links = route.links();
-    if (std::none_of(links.begin(), links.end(), [&](LinkId l) { return avoid_[l.value()]; })) return route;
-    return detour(fabric_, from, to, avoid_).value_or(route);
+    return std::any_of(links.begin(), links.end(), [&](LinkId l) { return known_[l.value()] <= 0; });
 }
 
 std::optional<LinkId> FluidOnClock::failed_on(const Route& route) const {

@@ -47,10 +47,14 @@ class FluidOnClock {
     };
     void wake();
     void watch();
-    void change_capacities(double now);
+    // False where nothing has changed.
+    bool change_capacities(double now);
+    void look_for_failures(double now);
     void reroute(double now);
     void give_up(double now);
-    [[nodiscard]] Route route_of(RankId from, RankId to) const;
+    [[nodiscard]] Route route_of(RankId from, RankId to);
+    // True where routing knows that a link of the route has failed.
+    [[nodiscard]] bool is_cut(const Route& route) const;
     // A link of the route that has failed.
     [[nodiscard]] std::optional<LinkId> failed_on(const Route& route) const;
     void put_on(double now, std::uint32_t token, const Route& route, double bytes, double cap);
@@ -69,7 +73,9 @@ class FluidOnClock {
 
     std::map<std::uint32_t, Transfer> transfers_;
     std::map<LinkId, double> failed_since_;  // links without capacity
-    std::vector<bool> avoid_;                // [link]: failed, and known to have
+    std::vector<double> left_;               // [link] part of its capacity
+    std::vector<double> known_;              // [link] the same, as routing knows it: a failure only after its detection
+    bool changed_ = false;                   // what routing knows, since transfers last looked for other ways
     std::int64_t rerouted_ = 0;
     std::optional<StalledTransfer> stalled_;
 };

@@ -35,7 +35,19 @@ double next_change_of(const LinkFault& f, double t) {
     if (!f.flapping) return end_of(f);
     const double start = period_start(f, t), up = start + f.flapping->lasts.value();
     const double next = t < up ? up : start + f.flapping->period.value();
-    return std::min(next > t ? next : t + f.flapping->period.value() * 1e-9, end_of(f));
+    return std::min(next > t ? next : std::nextafter(t, never), end_of(f));
+}
+
+// The link whose name begins as `name` does for the longest, of equals the one that also ends alike, then the first.
+const std::string& likest(const std::string& name, const Fabric& fabric) {
+    const auto alike = [&](const std::string& link) {
+        const auto begin = std::mismatch(name.begin(), name.end(), link.begin(), link.end()).first - name.begin();
+        const auto end = std::mismatch(name.rbegin(), name.rend(), link.rbegin(), link.rend()).first - name.rbegin();
+        return std::pair(begin, end);
+    };
+    return std::max_element(fabric.links().begin(), fabric.links().end(),
+                            [&](const Link& a, const Link& b) { return alike(a.name) < alike(b.name); })
+        ->name;
 }
 
 }  // namespace
@@ -53,7 +65,7 @@ LinkFaults::LinkFaults(const FaultsSpec& spec, const Fabric& fabric, const std::
             throw InputError(
                 fmt::format("{}: $.network.faults.links[{}].link: found \"{}\", expected the name of a link of the "
                             "topology, such as \"{}\"",
-                            origin, i, name, fabric.links()[0].name));
+                            origin, i, name, likest(name, fabric)));
     }
     for (const Fault& f : faults_) links_.push_back(f.link);
     std::sort(links_.begin(), links_.end());

@@ -23,8 +23,10 @@ class MessageModel {
     // The least usable capacity on the route: what one message alone moves at.
     [[nodiscard]] BytesPerSecond narrowest(const Route& route) const;
 
-  private:
+    // That of the slowest class on the route: nic where it leaves the node, else pcie, else nvlink.
     [[nodiscard]] const LinkProfile& profile_of(const Route& route) const;
+
+  private:
     const Fabric& fabric_;
     [[nodiscard]] const LinkProfile& profile_of(LinkClass link_class) const;
     LinkProfile nvlink_, nic_;

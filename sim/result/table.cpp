@@ -58,6 +58,11 @@ void head(Text& out, const Result& r, const Metrics& m) {
             : "";
     out.line("  network model {}{}, seed {}, moesim {}", network_names[static_cast<std::size_t>(s.network.model)],
              within, s.seed, version());
+    if (s.network.jitter) out.line("  start-ups of messages vary by the profile's quantiles");
+    if (!s.network.faults.links.empty())
+        out.line("  {} with faults; {} took another way",
+                 counted(static_cast<std::int64_t>(s.network.faults.links.size()), "link"),
+                 counted(r.network.rerouted, "transfer"));
     out.line("");
     out.line("makespan     {:>10}   {} tokens/s", human(m.makespan), human_count(m.tokens_per_s));
     out.line("");

@@ -150,7 +150,7 @@ void judge_placements() {
 
 void compare() {
     fmt::print("one all-to-all of pairwise different sizes, all at once; ratio and makespan against SimGrid's\n");
-    for (const std::size_t ranks : {32, 64, 128}) {
+    for (const std::size_t ranks : {32U, 64U, 128U}) {
         const Run reference = apart([&] { return by_simgrid(ranks); });
         print_row(ranks, "simgrid (baseline)", reference, 0, 0);
         for (const double tolerance : {0.0, NetworkSpec{}.tolerance}) {
@@ -160,7 +160,7 @@ void compare() {
         }
     }
     fmt::print("growth\n");
-    for (const std::size_t ranks : {64, 128, 256, 512, 1024, 2048, 4096})
+    for (const std::size_t ranks : {64U, 128U, 256U, 512U, 1024U, 2048U, 4096U})
         print_row(ranks, "fluid, tolerance 0.005", apart([&] { return by_fluid(ranks, NetworkSpec{}.tolerance); }), 0,
                   0);
 }

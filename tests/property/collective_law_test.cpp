@@ -54,7 +54,7 @@ DeepEpCall call_of(std::int64_t nodes, bool combine) {
 
 TEST_CASE("more bytes never take a NCCL all-to-all less time", "[property]") {
     for (std::uint64_t seed = 0; seed < 50; ++seed)
-        for (const std::size_t ranks : {2, 4, 8}) {
+        for (const std::size_t ranks : {2U, 4U, 8U}) {
             const Profile p = varied(seed);
             double before = 0;
             for (std::int64_t bytes = 512; bytes < (std::int64_t{1} << 31); bytes += bytes / 16 * 8) {

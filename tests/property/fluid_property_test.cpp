@@ -45,7 +45,7 @@ TEST_CASE("so it does in all-to-alls, and where few of 128 ranks exchange") {
 }
 
 TEST_CASE("with the default tolerance the makespan is within 0.5% and each rank's end within 1%") {
-    for (const std::size_t ranks : {16, 32, 64})
+    for (const std::size_t ranks : {16U, 32U, 64U})
         for (const double spread : {0.0, 0.3, 1.0, 4.0})
             for (const double stagger : {0.0, 0.05, 0.5}) {
                 INFO(ranks << " ranks, spread " << spread << ", stagger " << stagger);

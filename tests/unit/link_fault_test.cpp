@@ -120,18 +120,18 @@ TEST_CASE("a transfer takes another way once its link is known to have failed") 
 
 TEST_CASE("a detour is the shortest way around") {
     const Fabric fabric = build_fabric(small_tree(2, 2));
-    std::vector<bool> failed(fabric.links().size());
+    std::vector<double> left(fabric.links().size());
     const auto names = [&](const std::optional<Route>& route) {
         std::vector<std::string> all;
         for (const LinkId l : route->links()) all.push_back(fabric.link(l).name);
         return all;
     };
-    for (std::size_t l = 0; l < failed.size(); ++l) failed[l] = fabric.links()[l].name == "gpu0.nic.up";
-    CHECK(names(detour(fabric, RankId(0), RankId(2), failed)) ==
+    for (std::size_t l = 0; l < left.size(); ++l) left[l] = fabric.links()[l].name == "gpu0.nic.up" ? 0 : 1;
+    CHECK(names(detour(fabric, RankId(0), RankId(2), left)) ==
           std::vector<std::string>{"gpu0.nvlink.up", "gpu1.nvlink.down", "gpu1.nic.up", "leaf0.uplink.up",
                                    "leaf1.uplink.down", "gpu2.nic.down"});
-    for (std::size_t l = 0; l < failed.size(); ++l) failed[l] = fabric.links()[l].name == "leaf0.uplink.up";
-    CHECK_FALSE(detour(fabric, RankId(0), RankId(2), failed));
+    for (std::size_t l = 0; l < left.size(); ++l) left[l] = fabric.links()[l].name == "leaf0.uplink.up" ? 0 : 1;
+    CHECK_FALSE(detour(fabric, RankId(0), RankId(2), left));
 }
 
 TEST_CASE("faults of capacity: what is left, and when it changes next") {
@@ -175,7 +175,7 @@ TEST_CASE("start-ups vary by the profile's quantiles, and by nothing else than t
         TaskGraph g;
         for (int i = 0; i < 4000; ++i) g.add(transfer(0, 1, 1, 1e-6));
         g.add(compute(0, 1));
-        add_jitter(g, fabric, p, seed);
+        add_jitter(g, fabric, MessageModel(fabric, p), seed);
         std::vector<double> all;
         for (const Task& t : g.tasks()) all.push_back(t.latency.value());
         return all;

@@ -101,7 +101,7 @@ void MaxMin::fill_link(const FlowTable& flows, LinkTable& table, Link link, doub
     LinkTable::Filling* filling = table.filling_.data();
     const std::size_t places = width == 0 ? flows.width() : width;
     const Flow* f = flows_.data() + first_[place_[link]];
-    for (const std::uint32_t& open = filling[link].open; open > 0; ++f) {
+    for (; filling[link].open > 0; ++f) {
         __builtin_prefetch(flows.route(f[ahead]));
         if (flows.aside(*f)) continue;
         const Link* route = flows.route(*f);
