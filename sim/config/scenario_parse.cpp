@@ -9,6 +9,7 @@
 #include "config/json_text.hpp"
 #include "config/reference.hpp"
 #include "config/scenario_json.hpp"
+#include "config/scenario_library.hpp"
 #include "config/scenario_limits.hpp"
 
 namespace moesim {
@@ -188,6 +189,7 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
             tolerance.fail("nothing, since only the model \"fluid\" has a tolerance");
         if (tolerance.present()) s.network.tolerance = tolerance.number(0, 0.1);
     }
+    check_library(o, s);
     s.stragglers = parse_stragglers(o["stragglers"], s.parallelism);
     if (const auto excess = excess_of(s)) o[excess->key].fail_with(excess->found, excess->expected);
     return s;

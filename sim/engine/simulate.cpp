@@ -42,12 +42,22 @@ void check_memory(const Result& result) {
                     gib(profile.memory_capacity.value), profile.name));
 }
 
+std::shared_ptr<const Ways> ways_of(const Plan& plan) {
+    const RankGrid grid(plan.scenario.parallelism);
+    const auto limits = [&](Direction d) { return make_library_call(plan.scenario, d, grid, plan.fabric); };
+    const auto dispatch = limits(Direction::dispatch), return_ = limits(Direction::return_);
+    const Profile& profile = plan.scenario.profile;
+    if (!dispatch) return std::make_shared<const Ways>(plan.fabric, profile);
+    return std::make_shared<const Ways>(plan.fabric, profile, dispatch->limits(), return_->limits());
+}
+
 }  // namespace
 
 Result simulate(Plan plan, const Progress& progress) {
     Result result(std::move(plan));
-    const MessageModel messages(result.plan.fabric, result.plan.scenario.profile);
-    Pipeline(result, messages).build(progress);
+    result.ways = ways_of(result.plan);
+    result.plan.fabric = result.ways->fabric(Way::cluster);
+    Pipeline(result).build(progress);
     check_memory(result);
     const OnProgress on_progress = [&](double share) {
         if (progress) progress("simulating", share);
@@ -55,7 +65,7 @@ Result simulate(Plan plan, const Progress& progress) {
     const Scenario& s = result.plan.scenario;
     const Fabric& fabric = result.plan.fabric;
     TaskTimes times =
-        run_tasks(result.graph, fabric, messages, s.network, speed_changes(s.stragglers, fabric), on_progress);
+        run_tasks(result.graph, *result.ways, s.network, speed_changes(s.stragglers, fabric), on_progress);
     result.times = std::move(times.tasks);
     result.network_coarseness = times.coarseness;
     return result;

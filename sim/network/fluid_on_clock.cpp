@@ -22,12 +22,12 @@ double clock_now() { return simgrid::s4u::Engine::get_clock(); }
 
 }  // namespace
 
-FluidOnClock::FluidOnClock(const Fabric& fabric, const MessageModel& messages, double tolerance, const OnDone& on_done)
-    : fabric_(fabric), on_done_(on_done), network_(capacities(messages), tolerance) {}
+FluidOnClock::FluidOnClock(const Ways& ways, double tolerance, const OnDone& on_done)
+    : ways_(ways), on_done_(on_done), network_(capacities(ways.shared()), tolerance) {}
 
-void FluidOnClock::start(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
+void FluidOnClock::start(std::uint32_t token, Way way, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
     route_.clear();
-    const Route route = fabric_.route(from, to);
+    const Route route = ways_.fabric(way).route(from, to);
     for (const LinkId l : route.links()) route_.push_back(static_cast<fluid::Link>(l.value()));
     network_.start(clock_now(), route_, bytes.as_double(), cap.value(), token);
     // Others may start at this very moment: look at all of them together, as soon as nobody else has a turn.

@@ -6,7 +6,7 @@
 #include "base/ids.hpp"
 #include "base/units.hpp"
 #include "network/fluid/fluid_network.hpp"
-#include "network/message.hpp"
+#include "network/ways.hpp"
 
 namespace simgrid::kernel::timer {
 class Timer;
@@ -18,11 +18,11 @@ namespace moesim {
 class FluidOnClock {
   public:
     using OnDone = std::function<void(std::uint32_t token)>;
-    // Fabric and callback outlive it.
-    FluidOnClock(const Fabric& fabric, const MessageModel& messages, double tolerance, const OnDone& on_done);
+    // Ways and callback outlive it.
+    FluidOnClock(const Ways& ways, double tolerance, const OnDone& on_done);
 
     // See SimulatedCluster::start_flow.
-    void start(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap);
+    void start(std::uint32_t token, Way way, RankId from, RankId to, Bytes bytes, BytesPerSecond cap);
     // Throws InternalError where transfers are left that will never end.
     void check_all_ended() const;
     [[nodiscard]] double coarseness() const { return network_.coarseness(); }
@@ -31,7 +31,7 @@ class FluidOnClock {
     void wake();
     void set_timer(double at);
 
-    const Fabric& fabric_;
+    const Ways& ways_;
     const OnDone& on_done_;
     FluidNetwork network_;
     simgrid::kernel::timer::Timer* timer_ = nullptr;  // SimGrid's, until it has gone off

@@ -139,6 +139,16 @@ TEST_CASE("random scenarios over all fields are written and read back as the sam
     }
 }
 
+TEST_CASE("what names a library is written and read back as the same", "[scenario-json]") {
+    for (std::uint64_t number = 0; number < 200; ++number) {
+        const Scenario s = random_library_scenario(number);
+        INFO(written(s));
+        const Scenario again = read_back(s);
+        CHECK(again.dispatch == s.dispatch);
+        CHECK(again.profile.collectives == s.profile.collectives);
+    }
+}
+
 TEST_CASE("a window that is not given is the profile's", "[scenario-json]") {
     Scenario s = tiny(4, 64);
     s.dispatch.algorithm = Algorithm::pairwise;
