@@ -13,8 +13,8 @@ struct Message {
     Bytes bytes;
     bool waits_for_issue = true;       // for the sender to start the collective
     std::vector<std::uint32_t> after;  // earlier messages of the list that have to arrive first
-    // Earlier messages, which wait for no other, that it sends on as they come in: it may start as soon as they may,
-    // and its sender's end is theirs as well.
+    // Earlier messages, which wait for no other, that it sends on as they come in: it starts once all of their senders
+    // have begun, and its receiver does not end before they have arrived.
     std::vector<std::uint32_t> along{};
     Seconds delay{};                 // from the last of those waits to its start: what the sender still has to do
     BytesPerSecond cap = unlimited;  // the most that it gets of its links

@@ -42,6 +42,7 @@ CallMessages NcclLibraryCall::carry(std::vector<Message> messages, const Exchang
     // What each rank has to send on, its own part included.
     const std::vector<std::int64_t>& rows = inside_first_ ? exchange.sent_rows : exchange.received_rows;
     std::vector<Bytes> held;
+    held.reserve(ranks);
     for (const std::int64_t n : rows) held.push_back(row_ * n);
     std::vector<std::vector<std::uint32_t>> arrived(ranks);
     std::vector<Message> own;
