@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace moesim {
@@ -34,13 +35,46 @@ void parse_dedup(const JsonValue& v, DispatchSpec& d) {
             name(d.algorithm)));
 }
 
+// Algorithms that the library has, and what it does with copies and number formats.
+void parse_library(const JsonObject& o, DispatchSpec& d) {
+    if (o["library"].present()) d.library = static_cast<Library>(1 + o["library"].choice(library_names));
+    const auto has = [&](std::initializer_list<Algorithm> known) {
+        return std::find(known.begin(), known.end(), d.algorithm) != known.end();
+    };
+    const std::string algorithm = fmt::format("\"{}\"", name(d.algorithm));
+    const std::string dedup = fmt::format("\"{}\"", dedup_names[static_cast<std::size_t>(d.dedup)]);
+    if (d.library == Library::nccl) {
+        if (!has({Algorithm::direct, Algorithm::pairwise, Algorithm::hierarchical}))
+            o["algorithm"].fail_with(algorithm,
+                                     "\"direct\", \"pairwise\" or \"hierarchical\", since the library is \"nccl\"");
+        if (d.dedup == Dedup::node)
+            o["dedup"].fail_with(dedup, "\"none\" or \"rank\", since the library \"nccl\" forwards no copies");
+    }
+    if (d.library == Library::deepep) {
+        if (!has({Algorithm::direct, Algorithm::rail, Algorithm::low_latency}))
+            o["algorithm"].fail_with(algorithm,
+                                     "\"direct\", \"rail\" or \"low_latency\", since the library is \"deepep\"");
+        if (d.algorithm == Algorithm::direct && d.dedup == Dedup::none)
+            o["dedup"].fail_with(dedup,
+                                 "\"rank\" or \"node\", since only the algorithm \"low_latency\" of the library "
+                                 "\"deepep\" sends a copy for each choice");
+        if (d.return_dtype == Dtype::fp8)
+            o["return_dtype"].fail_with("\"fp8\"", "\"bf16\", since the library \"deepep\" sums up in that");
+    }
+    if (!o["multiprocessors"].present()) return;
+    if (!d.deepep_normal())
+        o["multiprocessors"].fail("nothing, since only the normal kernels of the library \"deepep\" are given some");
+    d.multiprocessors = o["multiprocessors"].integer(2, 1024);
+    if (d.multiprocessors % 2 != 0) o["multiprocessors"].fail("an even number, two for each channel");
+}
+
 }  // namespace
 
 DispatchSpec parse_dispatch(const JsonValue& value, std::int64_t window) {
     DispatchSpec d;
     d.window = window;
     if (!value.present()) return d;
-    const JsonObject o(value, {"dtype", "return_dtype", "dedup", "algorithm", "window"});
+    const JsonObject o(value, {"dtype", "return_dtype", "dedup", "algorithm", "window", "library", "multiprocessors"});
     d.dtype = dtype(o["dtype"]);
     d.return_dtype = dtype(o["return_dtype"]);
     if (o["algorithm"].present()) d.algorithm = static_cast<Algorithm>(o["algorithm"].choice(algorithm_names));
@@ -50,6 +84,7 @@ DispatchSpec parse_dispatch(const JsonValue& value, std::int64_t window) {
             o["window"].fail("nothing, since only the algorithms \"pairwise\" and \"hierarchical\" have a window");
         d.window = o["window"].integer(1, 65536);
     }
+    parse_library(o, d);
     return d;
 }
 
@@ -58,6 +93,8 @@ nlohmann::ordered_json to_json(const DispatchSpec& d) {
     if (d.algorithm != Algorithm::chosen) j["dedup"] = dedup_names[static_cast<std::size_t>(d.dedup)];
     j["algorithm"] = name(d.algorithm);
     if (has_window(d.algorithm)) j["window"] = d.window;
+    if (d.library != Library::none) j["library"] = library_names[static_cast<std::size_t>(d.library) - 1];
+    if (d.deepep_normal()) j["multiprocessors"] = d.multiprocessors;
     return j;
 }
 

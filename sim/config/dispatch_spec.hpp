@@ -30,6 +30,11 @@ constexpr std::string_view name(Algorithm a) { return algorithm_names[static_cas
 // Whether a rank holds back messages until earlier ones have arrived.
 constexpr bool has_window(Algorithm a) { return a == Algorithm::pairwise || a == Algorithm::hierarchical; }
 
+// Whose kernels carry an exchange: those of nobody in particular, with messages as the profile's `links` have it, or
+// a library's, as the profile's `collectives` have them.
+enum class Library : unsigned char { none, nccl, deepep };
+inline constexpr std::array<std::string_view, 2> library_names = {"nccl", "deepep"};  // but for `none`
+
 struct DispatchSpec {
     Dtype dtype = Dtype::bf16;
     Dtype return_dtype = Dtype::bf16;
@@ -40,6 +45,13 @@ struct DispatchSpec {
     // at once in one channel (NCCL 2.28, src/include/device.h: NCCL_MAX_DEV_WORK_P2P_PER_BATCH).
     std::int64_t window = default_window;
     static constexpr std::int64_t default_window = 8;
+    Library library = Library::none;
+    // Given to a call of DeepEP's normal kernels. Where the scenario does not say: what DeepEP's tests are set to
+    // (tests/test_intranode.py and test_internode.py: num_sms = 24).
+    std::int64_t multiprocessors = 24;
+    [[nodiscard]] bool deepep_normal() const {
+        return library == Library::deepep && algorithm != Algorithm::low_latency;
+    }
     bool operator==(const DispatchSpec&) const = default;
 };
 

@@ -9,6 +9,7 @@
 #include "config/json_text.hpp"
 #include "config/reference.hpp"
 #include "config/scenario_json.hpp"
+#include "config/scenario_library.hpp"
 #include "config/scenario_limits.hpp"
 
 namespace moesim {
@@ -181,6 +182,7 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
                              "GPUs and cannot attend to each other");
     s.schedule = parse_schedule(o["schedule"]);
     if (o["network"].present()) s.network = parse_network(o["network"], s.profile);
+    check_library(o, s);
     s.stragglers = parse_stragglers(o["stragglers"], s.parallelism);
     if (const auto excess = excess_of(s)) o[excess->key].fail_with(excess->found, excess->expected);
     return s;

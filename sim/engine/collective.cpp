@@ -15,28 +15,33 @@ Label at_rank(Label label, RankId rank) {
 
 // The task of one message: a transfer, or with the closed form, the time that it takes alone.
 Task message_task(const Message& m, const Label& label, NetworkKind network, const Fabric& fabric,
-                  const MessageModel& model) {
+                  const MessageModel& model, Way way = Way::cluster) {
     const Route route = fabric.route(m.from, m.to);
     Task t;
     t.label = at_rank(label, m.from);
     t.peer = m.to;
     t.bytes = m.bytes;
     t.latency = model.latency(route) + m.delay;
-    t.cap = m.cap;
+    t.cap = std::min(m.cap, model.cap(route));
+    t.way = way;
     t.kind = network == NetworkKind::bound ? TaskKind::delay : TaskKind::transfer;
     if (t.kind == TaskKind::delay) t.duration = t.latency + t.bytes / std::min(model.narrowest(route), m.cap);
     return t;
 }
 
 void add_messages(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
-                  NetworkKind network, const Fabric& fabric, const MessageModel& model) {
+                  NetworkKind network, const Fabric& fabric, const MessageModel& model, Way way = Way::cluster) {
     const auto first = static_cast<TaskId>(graph.tasks().size());
-    for (const Message& m : messages) graph.add(message_task(m, label, network, fabric, model));
+    for (const Message& m : messages) graph.add(message_task(m, label, network, fabric, model, way));
     for (std::size_t i = 0; i < messages.size(); ++i) {
         const Message& m = messages[i];
         const auto task = static_cast<TaskId>(first + i);
         if (m.waits_for_issue) graph.wait(task, ends.begun[m.from.value()]);
         for (const std::uint32_t before : m.after) graph.wait(task, first + before);
+        for (const std::uint32_t fed : m.along) {
+            graph.wait(task, ends.begun[messages[fed].from.value()]);
+            graph.wait(ends.done[m.to.value()], first + fed);
+        }
         graph.wait(ends.done[m.from.value()], task);
         graph.wait(ends.done[m.to.value()], task);
     }
@@ -75,12 +80,14 @@ std::vector<std::vector<RankId>> starters_of(std::span<const Message> messages) 
     for (std::size_t i = 0; i < messages.size(); ++i) {
         auto& own = all[i];
         if (messages[i].waits_for_issue) own.push_back(messages[i].from);
-        for (const std::uint32_t before : messages[i].after) {
-            if (all[before] == own) continue;  // as in a window, where all are the sender's own
-            std::vector<RankId> both;
-            std::set_union(own.begin(), own.end(), all[before].begin(), all[before].end(), std::back_inserter(both));
-            own = std::move(both);
-        }
+        for (const auto* waits : {&messages[i].after, &messages[i].along})
+            for (const std::uint32_t before : *waits) {
+                if (all[before] == own) continue;  // as in a window, where all are the sender's own
+                std::vector<RankId> both;
+                std::set_union(own.begin(), own.end(), all[before].begin(), all[before].end(),
+                               std::back_inserter(both));
+                own = std::move(both);
+            }
     }
     return all;
 }
@@ -129,13 +136,32 @@ CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::si
     return ends;
 }
 
-void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
-                   const Fabric& fabric, const MessageModel& model) {
-    add_messages(graph, ends, label, messages, NetworkKind::simgrid, fabric, model);
+CollectiveEnds add_call_ends(TaskGraph& graph, const Label& label, std::span<const Seconds> startup,
+                             std::span<const Seconds> least) {
+    CollectiveEnds ends = add_collective_ends(graph, label, startup.size());
+    const auto delay = [&](std::size_t r, Seconds duration, TaskId before) {
+        Task t;
+        t.kind = TaskKind::delay;
+        t.label = at_rank(label, RankId(r));
+        t.duration = duration;
+        const TaskId id = graph.add(t);
+        graph.wait(id, before);
+        return id;
+    };
+    for (std::size_t r = 0; r < startup.size(); ++r) {
+        ends.begun[r] = delay(r, startup[r], ends.issue[r]);
+        graph.wait(ends.done[r], least[r] > Seconds{} ? delay(r, least[r], ends.begun[r]) : ends.begun[r]);
+    }
+    return ends;
 }
 
-GroupBounds::GroupBounds(const RankGrid& grid, const Fabric& fabric, const MessageModel& model)
-    : grid_(grid), fabric_(fabric), model_(model) {}
+void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
+                   const Fabric& fabric, const MessageModel& model, Way way) {
+    add_messages(graph, ends, label, messages, NetworkKind::simgrid, fabric, model, way);
+}
+
+GroupBounds::GroupBounds(const RankGrid& grid, const Ways& ways, Way way)
+    : grid_(grid), way_(way), fabric_(ways.fabric(way)), model_(ways.model(way)) {}
 
 std::size_t GroupBounds::group_of(RankId rank) const {
     return grid_.data_of(rank) / grid_.expert() * grid_.tensor() + grid_.tensor_of(rank);
@@ -143,11 +169,11 @@ std::size_t GroupBounds::group_of(RankId rank) const {
 
 GroupBounds::Tasks GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends, const Label& label,
                                     std::span<const Message> messages, const Tasks& held) {
-    add_messages(graph, ends, label, messages, NetworkKind::bound, fabric_, model_);
+    add_messages(graph, ends, label, messages, NetworkKind::bound, fabric_, model_, way_);
     std::vector<std::vector<std::uint32_t>> of_rank(grid_.ranks()), of_group(grid_.groups() * grid_.tensor());
     for (std::uint32_t i = 0; i < messages.size(); ++i) {
         of_rank[messages[i].from.value()].push_back(i);
-        of_rank[messages[i].to.value()].push_back(i);
+        if (messages[i].to != messages[i].from) of_rank[messages[i].to.value()].push_back(i);
         of_group[group_of(messages[i].from)].push_back(i);
     }
     std::vector<std::vector<RankId>> members(of_group.size());

@@ -24,9 +24,14 @@ struct CollectiveEnds {
 // from issuing the collective to its first message.
 CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks, Seconds startup = {});
 
+// The same for a library's call: each rank takes its own `startup` before its first message, and from there to its end
+// at least `least`.  [rank]
+CollectiveEnds add_call_ends(TaskGraph& graph, const Label& label, std::span<const Seconds> startup,
+                             std::span<const Seconds> least);
+
 // One transfer task a message, between the ends.
 void add_transfers(TaskGraph& graph, const CollectiveEnds& ends, const Label& label, std::span<const Message> messages,
-                   const Fabric& fabric, const MessageModel& model);
+                   const Fabric& fabric, const MessageModel& model, Way way = Way::cluster);
 
 // The closed-form bound in the place of transfers. It never exceeds what transfers take under any sharing:
 // - a message takes its latency and its bytes at the capacity of its narrowest link;
@@ -38,7 +43,7 @@ class GroupBounds {
   public:
     using Tasks = std::vector<std::vector<TaskId>>;  // [group]
 
-    GroupBounds(const RankGrid& grid, const Fabric& fabric, const MessageModel& model);
+    GroupBounds(const RankGrid& grid, const Ways& ways, Way way);
 
     // `held`: bounds of the groups' earlier exchanges. Returns those of this one: one task for each group that
     // exchanges anything.
@@ -48,6 +53,7 @@ class GroupBounds {
   private:
     [[nodiscard]] std::size_t group_of(RankId rank) const;
     const RankGrid& grid_;
+    Way way_;
     const Fabric& fabric_;
     const MessageModel& model_;
 };

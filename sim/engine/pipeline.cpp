@@ -16,19 +16,23 @@ std::int64_t i64(std::size_t v) { return static_cast<std::int64_t>(v); }
 
 }  // namespace
 
-Pipeline::Pipeline(Result& result, const MessageModel& messages)
-    : result_(result), scenario_(result.plan.scenario), messages_(messages), grid_(scenario_.parallelism),
-      cost_(scenario_), all_to_all_(make_all_to_all(scenario_.dispatch, scenario_.profile, grid_, result.plan.fabric)),
-      group_bounds_(grid_, result.plan.fabric, messages), memory_(result.plan), compute_tail_(grid_.ranks(), nothing),
-      dispatch_tail_(grid_.ranks(), nothing), return_tail_(grid_.ranks(), nothing),
-      tensor_tail_(grid_.ranks(), nothing), routes_(scenario_, result.plan.policy),
-      held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
+Pipeline::Pipeline(Result& result)
+    : result_(result), scenario_(result.plan.scenario), ways_(*result.ways), fabric_(result.plan.fabric),
+      messages_(ways_.model(Way::cluster)), grid_(scenario_.parallelism), cost_(scenario_),
+      all_to_all_(make_all_to_all(scenario_.dispatch, scenario_.profile, grid_, fabric_)),
+      dispatch_call_(make_library_call(scenario_, Direction::dispatch, grid_, fabric_)),
+      return_call_(make_library_call(scenario_, Direction::return_, grid_, fabric_)),
+      dispatch_bounds_(grid_, ways_, dispatch_call_ ? Way::dispatch : Way::cluster),
+      return_bounds_(grid_, ways_, return_call_ ? Way::return_ : Way::cluster), memory_(result.plan),
+      compute_tail_(grid_.ranks(), nothing), dispatch_tail_(grid_.ranks(), nothing),
+      return_tail_(grid_.ranks(), nothing), tensor_tail_(grid_.ranks(), nothing),
+      routes_(scenario_, result.plan.policy), held_bounds_(static_cast<std::size_t>(scenario_.schedule.micro_batches)) {
     LayerLoad empty;
     empty.expert_tokens.resize(static_cast<std::size_t>(scenario_.model.experts));
     empty.rank_tokens.resize(grid_.ranks());
     result_.layers.assign(static_cast<std::size_t>(scenario_.model.moe_layers), empty);
     result_.link_bytes.resize(result.plan.fabric.links().size());
-    result_.link_capacity = messages.capacity();
+    result_.link_capacity = ways_.shared().capacity();
     result_.rank_bytes = Matrix<std::int64_t>(grid_.ranks(), grid_.ranks());
 }
 
@@ -160,30 +164,39 @@ void Pipeline::count_message(const Transfer& t, std::int64_t messages, Volume& p
     result_.rank_bytes(t.from.value(), t.to.value()) += t.bytes.value();
     const Route route = fabric.route(t.from, t.to);
     std::array<bool, link_class_count> passed = {};
-    for (const LinkId link : route.links()) {
-        result_.link_bytes[link.value()] += t.bytes;
-        passed[static_cast<std::size_t>(fabric.link(link).link_class)] = true;
-    }
+    for (const LinkId link : route.links()) passed[static_cast<std::size_t>(fabric.link(link).link_class)] = true;
     for (std::size_t c = 0; c < passed.size(); ++c)
         if (passed[c]) purpose.class_bytes[c] += t.bytes;
+}
+
+void Pipeline::count_on_links(Way way, RankId from, RankId to, Bytes bytes) {
+    const Route route = ways_.fabric(way).route(from, to);
+    for (const LinkId link : route.links()) result_.link_bytes[link.value()] += bytes;
 }
 
 CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage, std::span<const TaskId> ready,
                                   GroupBounds::Tasks& bounds, const GroupBounds::Tasks& held) {
     const bool out = stage == Stage::dispatch;
     const Dtype dtype = out ? scenario_.dispatch.dtype : scenario_.dispatch.return_dtype;
-    const Bytes row(scenario_.model.hidden * bytes_of(dtype));
+    const LibraryCall* call = (out ? dispatch_call_ : return_call_).get();
+    const Way way = call == nullptr ? Way::cluster : out ? Way::dispatch : Way::return_;
+    const Bytes row = call != nullptr ? call->row() : Bytes(scenario_.model.hidden * bytes_of(dtype));
     const auto messages =
         out ? all_to_all_->dispatch(b.exchanges[chunk], row) : all_to_all_->give_back(b.coming_back()[chunk], row);
     const Label what = label(b, stage, out ? Stream::dispatch : Stream::return_, chunk);
     TaskGraph& graph = result_.graph;
-    CollectiveEnds ends = add_collective_ends(graph, what, grid_.ranks(), all_to_all_->startup());
+    CallMessages carried;
+    if (call != nullptr) carried = call->carry(messages, out ? b.exchanges[chunk] : b.coming_back()[chunk]);
+    CollectiveEnds ends = call != nullptr ? add_call_ends(graph, what, carried.start_up, carried.least)
+                                          : add_collective_ends(graph, what, grid_.ranks(), all_to_all_->startup());
+    const std::vector<Message>& on_links = call != nullptr ? carried.messages : messages;
     if (scenario_.network.model != NetworkKind::bound)
-        add_transfers(graph, ends, what, messages, result_.plan.fabric, messages_);
+        add_transfers(graph, ends, what, on_links, ways_.fabric(way), ways_.model(way), way);
     else
-        bounds = group_bounds_.add(graph, ends, what, messages, held);
+        bounds = (out ? dispatch_bounds_ : return_bounds_).add(graph, ends, what, on_links, held);
+    for (const Message& m : on_links) count_on_links(way, m.from, m.to, m.bytes);
     std::vector<Bytes> sent(grid_.ranks());
-    std::vector<bool> takes_part(grid_.ranks());
+    std::vector<bool> takes_part(grid_.ranks(), call != nullptr);
     Volume& volume = out ? result_.traffic.dispatch : result_.traffic.return_;
     if (!messages.empty()) ++volume.calls;
     for (const Message& m : messages) {
@@ -228,7 +241,9 @@ std::vector<TaskId> Pipeline::all_reduce(const Label& label, const std::vector<T
                               result_.plan.fabric, messages_);
         for (std::size_t i = first; i < result_.graph.tasks().size(); ++i) {
             const Task& t = result_.graph.tasks()[i];
-            if (t.bytes > Bytes{}) count_message({t.label.rank, t.peer, t.bytes}, 1, result_.traffic.tensor);
+            if (t.bytes == Bytes{}) continue;
+            count_message({t.label.rank, t.peer, t.bytes}, 1, result_.traffic.tensor);
+            count_on_links(Way::cluster, t.label.rank, t.peer, t.bytes);
         }
         for (std::size_t t = 0; t < grid_.tensor(); ++t) {
             after[ranks[t].value()] = tensor_tail_[ranks[t].value()] = done[t];
@@ -267,7 +282,10 @@ void Pipeline::gather_context() {
             const auto& messages = few ? bruck : ring;
             const auto done = add_rounds(result_.graph, what, ranks, begin, messages, scenario_.network.model,
                                          result_.plan.fabric, messages_);
-            for (const Message& m : messages) count_message({m.from, m.to, m.bytes}, 1, result_.traffic.context);
+            for (const Message& m : messages) {
+                count_message({m.from, m.to, m.bytes}, 1, result_.traffic.context);
+                count_on_links(Way::cluster, m.from, m.to, m.bytes);
+            }
             for (std::size_t i = 0; i < ranks.size(); ++i) {
                 const std::size_t r = ranks[i].value();
                 Label span = what;

@@ -9,6 +9,7 @@
 #include "engine/simulate.hpp"
 #include "engine/token_homes.hpp"
 #include "network/alltoall/all_to_all.hpp"
+#include "network/library/library_call.hpp"
 #include "workload/route_stream.hpp"
 
 namespace moesim {
@@ -17,7 +18,7 @@ namespace moesim {
 // which it is added; each rank has one stream for dispatches and one for returns.
 class Pipeline {
   public:
-    Pipeline(Result& result, const MessageModel& messages);
+    explicit Pipeline(Result& result);
     void build(const Progress& progress);
 
   private:
@@ -54,14 +55,19 @@ class Pipeline {
     std::vector<TaskId> all_reduce(const Label& label, const std::vector<TaskId>& before,
                                    const std::vector<std::int64_t>& tokens, int times);
     void count_message(const Transfer& t, std::int64_t messages, Volume& purpose);
+    // What a task puts on links.
+    void count_on_links(Way way, RankId from, RankId to, Bytes bytes);
 
     Result& result_;
     const Scenario& scenario_;
+    const Ways& ways_;
+    const Fabric& fabric_;  // the cluster's way, and its start-ups
     const MessageModel& messages_;
     RankGrid grid_;
     StageCost cost_;
     std::unique_ptr<const AllToAll> all_to_all_;
-    GroupBounds group_bounds_;
+    std::unique_ptr<const LibraryCall> dispatch_call_, return_call_;  // nothing without a library
+    GroupBounds dispatch_bounds_, return_bounds_;
     MemoryTally memory_;
     std::vector<TaskId> compute_tail_;                 // [rank]: the last task on its compute stream
     std::vector<TaskId> dispatch_tail_, return_tail_;  // [rank]: the last collective's end on that stream

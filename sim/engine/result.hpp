@@ -1,6 +1,7 @@
 #pragma once
 // What a simulation yields: every task with its times, and what was counted on the way. Metrics are derived from it.
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "base/matrix.hpp"
@@ -9,6 +10,7 @@
 #include "engine/run_tasks.hpp"
 #include "engine/task_graph.hpp"
 #include "network/alltoall/all_to_all.hpp"
+#include "network/ways.hpp"
 
 namespace moesim {
 
@@ -38,7 +40,8 @@ struct NetworkTraffic {
 struct Result {
     explicit Result(Plan p) : plan(std::move(p)) {}
 
-    Plan plan;
+    Plan plan;  // its fabric has the links of a library's calls after the cluster's own
+    std::shared_ptr<const Ways> ways;
     TaskGraph graph;
     std::vector<TaskTime> times;    // [task]
     std::vector<LayerLoad> layers;  // [layer]

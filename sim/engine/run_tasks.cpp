@@ -9,11 +9,10 @@ namespace {
 
 class Runner {
   public:
-    Runner(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages, const NetworkSpec& network,
-           const std::vector<SpeedChange>& speeds, const OnProgress& progress)
+    Runner(const TaskGraph& graph, const Ways& ways, const NetworkSpec& network, const std::vector<SpeedChange>& speeds,
+           const OnProgress& progress)
         : tasks_(graph.tasks()), progress_(progress), times_(tasks_.size()), waits_(tasks_.size()),
-          first_successor_(tasks_.size() + 1),
-          cluster_(fabric, messages, network, speeds, [this](TaskId id) { end(id); }) {
+          first_successor_(tasks_.size() + 1), cluster_(ways, network, speeds, [this](TaskId id) { end(id); }) {
         index_edges(graph.edges());
     }
 
@@ -62,7 +61,7 @@ class Runner {
 
     void start_flow(TaskId id) {
         const Task& task = tasks_[id];
-        cluster_.start_flow(id, task.label.rank, task.peer, task.bytes, task.cap);
+        cluster_.start_flow(id, task.way, task.label.rank, task.peer, task.bytes, task.cap);
     }
 
     void end(TaskId id) {
@@ -106,9 +105,9 @@ class Runner {
 
 }  // namespace
 
-TaskTimes run_tasks(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
-                    const NetworkSpec& network, const std::vector<SpeedChange>& speeds, const OnProgress& progress) {
-    return Runner(graph, fabric, messages, network, speeds, progress).run();
+TaskTimes run_tasks(const TaskGraph& graph, const Ways& ways, const NetworkSpec& network,
+                    const std::vector<SpeedChange>& speeds, const OnProgress& progress) {
+    return Runner(graph, ways, network, speeds, progress).run();
 }
 
 }  // namespace moesim

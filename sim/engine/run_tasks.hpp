@@ -5,7 +5,6 @@
 
 #include "config/scenario.hpp"
 #include "engine/task_graph.hpp"
-#include "network/message.hpp"
 #include "network/simulated_cluster.hpp"
 
 namespace moesim {
@@ -26,7 +25,7 @@ struct TaskTimes {
 
 // Throws InternalError where the graph has a cycle, which leaves tasks that never start. Where a transfer stalls the
 // rest is left out, and `network` says so.
-TaskTimes run_tasks(const TaskGraph& graph, const Fabric& fabric, const MessageModel& messages,
-                    const NetworkSpec& network, const std::vector<SpeedChange>& speeds, const OnProgress& progress);
+TaskTimes run_tasks(const TaskGraph& graph, const Ways& ways, const NetworkSpec& network,
+                    const std::vector<SpeedChange>& speeds, const OnProgress& progress);
 
 }  // namespace moesim

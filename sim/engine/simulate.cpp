@@ -53,22 +53,32 @@ std::string what_stalled(const Result& r, const StalledTransfer& t) {
         t.since.value(), t.now.value(), r.plan.fabric.link(t.link).name);
 }
 
+std::shared_ptr<const Ways> ways_of(const Plan& plan) {
+    const RankGrid grid(plan.scenario.parallelism);
+    const auto limits = [&](Direction d) { return make_library_call(plan.scenario, d, grid, plan.fabric); };
+    const auto dispatch = limits(Direction::dispatch), return_ = limits(Direction::return_);
+    const Profile& profile = plan.scenario.profile;
+    if (!dispatch) return std::make_shared<const Ways>(plan.fabric, profile);
+    return std::make_shared<const Ways>(plan.fabric, profile, dispatch->limits(), return_->limits());
+}
+
 }  // namespace
 
 Result simulate(Plan plan, const Progress& progress) {
     Result result(std::move(plan));
-    const MessageModel messages(result.plan.fabric, result.plan.scenario.profile);
-    Pipeline(result, messages).build(progress);
+    result.ways = ways_of(result.plan);
+    result.plan.fabric = result.ways->fabric(Way::cluster);
+    Pipeline(result).build(progress);
     check_memory(result);
     if (result.plan.scenario.network.jitter)
-        add_jitter(result.graph, result.plan.fabric, messages, result.plan.scenario.seed);
+        add_jitter(result.graph, result.plan.fabric, result.ways->model(Way::cluster), result.plan.scenario.seed);
     const OnProgress on_progress = [&](double share) {
         if (progress) progress("simulating", share);
     };
     const Scenario& s = result.plan.scenario;
     const Fabric& fabric = result.plan.fabric;
     TaskTimes times =
-        run_tasks(result.graph, fabric, messages, s.network, speed_changes(s.stragglers, fabric), on_progress);
+        run_tasks(result.graph, *result.ways, s.network, speed_changes(s.stragglers, fabric), on_progress);
     result.times = std::move(times.tasks);
     result.network = times.network;
     if (times.network.stalled) throw CheckFailed(what_stalled(result, *times.network.stalled));

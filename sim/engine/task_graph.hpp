@@ -7,6 +7,7 @@
 #include "base/ids.hpp"
 #include "base/stage.hpp"
 #include "base/units.hpp"
+#include "network/ways.hpp"
 
 namespace moesim {
 
@@ -34,6 +35,7 @@ struct Task {
     TaskKind kind = TaskKind::join;
     bool starts_with_first = false;  // starts when the first of what it waits for has ended, not the last
     Label label;
+    Way way = Way::cluster;          // transfer: whose routes it takes
     RankId peer;                     // transfer: to whom (label.rank sends)
     Seconds duration;                // compute (at nominal speed), delay
     Seconds latency;                 // transfer: before its first byte moves

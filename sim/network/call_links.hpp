@@ -1,7 +1,10 @@
 #pragma once
-// The links that the messages of one collective call share: those of the cluster as the library drives them, and what
-// copies on the GPUs themselves.
+// The links that the messages of one collective call share: those of the cluster, and the call's own: what the library
+// attains at the ports, and what copies on the GPUs themselves.
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "config/profile.hpp"
 #include "topology/fabric.hpp"
@@ -13,7 +16,7 @@ struct CallLimits {
     // Of the multiprocessors that copy, out of and into each GPU. A message takes both ends' with the wire between.
     BytesPerSecond copy{unlimited_rate};
     bool copies_inside = true;  // false: what stays inside a node, but on another GPU, does not take them
-    // Of every port of its class, in the place of the cluster's own; nothing: the cluster's own.
+    // What leaves each GPU by a link of the class, and what arrives, together; nothing: as much as the links carry.
     std::optional<BytesPerSecond> nvlink, nic;
     // Each node's bridge between groups of `bridge_gpus` GPUs, both ways together.
     std::optional<BytesPerSecond> bridge;
@@ -22,12 +25,26 @@ struct CallLimits {
     static constexpr double unlimited_rate = 1e18;
 };
 
-// The fabric with those capacities and, after the cluster's links, "gpuR.copy.out" and "gpuR.copy.in" for each rank R
-// and "nodeN.bridge" for each node N. A route of a rank to itself takes its two copy links.
-Fabric with_call_limits(const Fabric& fabric, const CallLimits& limits);
+// Calls that may be under way at once, each with links of its own.
+struct Call {
+    std::string name;  // in its links' names
+    CallLimits limits;
+};
 
-// The profile for a MessageModel over that fabric: its links give what their capacity says, and what precedes a
-// message's bytes is left to the laws.
+// One cluster as several kinds of traffic see it. All of these have the same links under the same ids: the cluster's,
+// and after them those of each call, "gpuR.CALL.copy.out" and ".in" for each rank R, where limited "gpuR.CALL.nvlink"
+// and "gpuR.CALL.nic", and "nodeN.CALL.bridge" for each node N.
+struct WithCalls {
+    Fabric others;              // the cluster's routes
+    std::vector<Fabric> calls;  // [call]; a route of a rank to itself takes its two copy links. No link has a latency.
+};
+WithCalls with_calls(const Fabric& cluster, std::span<const Call> calls);
+
+// The fabric of a single call; its links have no CALL in their names.
+Fabric with_call_limits(const Fabric& cluster, const CallLimits& limits);
+
+// The profile for a MessageModel over the fabric of a call: its links give what their capacity says, and what precedes
+// a message's bytes is left to the laws.
 Profile without_link_losses(Profile profile);
 
 }  // namespace moesim

@@ -21,22 +21,21 @@ double clock_now() { return simgrid::s4u::Engine::get_clock(); }
 
 }  // namespace
 
-FluidOnClock::FluidOnClock(const Fabric& fabric, const MessageModel& messages, double tolerance,
-                           const FaultsSpec& faults, const OnDone& on_done)
-    : fabric_(fabric), on_done_(on_done), capacity_(values(messages.capacity())), network_(capacity_, tolerance),
+FluidOnClock::FluidOnClock(const Ways& ways, double tolerance, const FaultsSpec& faults, const OnDone& on_done)
+    : ways_(ways), on_done_(on_done), capacity_(values(ways.shared().capacity())), network_(capacity_, tolerance),
       faults_(faults), timer_([this] { wake(); }), fault_timer_([this] { watch(); }) {
     if (faults.links.empty()) return;
-    link_faults_.emplace(faults, fabric);
+    link_faults_.emplace(faults, ways.fabric(Way::cluster));
     left_.resize(capacity_.size(), 1);
     known_ = left_;
     change_capacities(0);
     fault_timer_.set(0);
 }
 
-void FluidOnClock::start(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
+void FluidOnClock::start(std::uint32_t token, Way way, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
     if (stalled_) return;  // nobody will look at the rest
     const double now = clock_now();
-    const Route route = route_of(from, to);
+    const Route route = route_of(way, from, to);
     if (link_faults_) {
         transfers_[token] = {from, to, now, cap.value(), route};
         if (failed_on(route)) fault_timer_.set_by(now + faults_.time_out.value());
@@ -118,7 +117,7 @@ void FluidOnClock::reroute(double now) {
     if (!faults_.reroute_after) return;
     for (auto& [token, t] : transfers_) {
         if (!is_cut(t.route)) continue;
-        const auto way = detour(fabric_, t.from, t.to, known_);
+        const auto way = detour(ways_.fabric(Way::cluster), t.from, t.to, known_);
         if (!way) continue;
         const auto left = network_.cancel(now, token);
         if (!left) continue;  // it has ended at this very moment
@@ -139,12 +138,12 @@ void FluidOnClock::give_up(double now) {
     }
 }
 
-Route FluidOnClock::route_of(RankId from, RankId to) {
-    const Route route = fabric_.route(from, to);
+Route FluidOnClock::route_of(Way way, RankId from, RankId to) {
+    const Route route = ways_.fabric(way).route(from, to);
     if (!link_faults_ || failed_since_.empty() || !is_cut(route)) return route;
-    const auto way = detour(fabric_, from, to, known_);
-    rerouted_ += way ? 1 : 0;
-    return way.value_or(route);
+    const auto other = detour(ways_.fabric(Way::cluster), from, to, known_);
+    rerouted_ += other ? 1 : 0;
+    return other.value_or(route);
 }
 
 bool FluidOnClock::is_cut(const Route& route) const {

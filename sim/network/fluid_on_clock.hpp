@@ -13,9 +13,9 @@
 #include "base/units.hpp"
 #include "network/fluid/fluid_network.hpp"
 #include "network/link_faults.hpp"
-#include "network/message.hpp"
 #include "network/simulated_cluster.hpp"
 #include "network/timer.hpp"
+#include "network/ways.hpp"
 
 namespace moesim {
 
@@ -23,12 +23,11 @@ namespace moesim {
 class FluidOnClock {
   public:
     using OnDone = std::function<void(std::uint32_t token)>;
-    // Fabric and callback outlive it.
-    FluidOnClock(const Fabric& fabric, const MessageModel& messages, double tolerance, const FaultsSpec& faults,
-                 const OnDone& on_done);
+    // Ways and callback outlive it.
+    FluidOnClock(const Ways& ways, double tolerance, const FaultsSpec& faults, const OnDone& on_done);
 
     // See SimulatedCluster::start_flow.
-    void start(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap);
+    void start(std::uint32_t token, Way way, RankId from, RankId to, Bytes bytes, BytesPerSecond cap);
     // Nothing more will be started: links need not be watched any longer.
     void stop_watching();
     // Throws InternalError where transfers are left that will never end, and none has stalled.
@@ -52,7 +51,7 @@ class FluidOnClock {
     void look_for_failures(double now);
     void reroute(double now);
     void give_up(double now);
-    [[nodiscard]] Route route_of(RankId from, RankId to);
+    [[nodiscard]] Route route_of(Way way, RankId from, RankId to);
     // True where routing knows that a link of the route has failed.
     [[nodiscard]] bool is_cut(const Route& route) const;
     // A link of the route that has failed.
@@ -60,7 +59,7 @@ class FluidOnClock {
     void put_on(double now, std::uint32_t token, const Route& route, double bytes, double cap);
 
     static constexpr double never = std::numeric_limits<double>::infinity();
-    const Fabric& fabric_;
+    const Ways& ways_;
     const OnDone& on_done_;
     std::vector<double> capacity_;  // [link], unimpaired
     FluidNetwork network_;

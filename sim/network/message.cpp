@@ -7,8 +7,8 @@
 
 namespace moesim {
 
-MessageModel::MessageModel(const Fabric& fabric, const Profile& profile)
-    : fabric_(fabric), nvlink_(profile.nvlink), nic_(profile.nic), pcie_(profile.pcie) {
+MessageModel::MessageModel(const Fabric& fabric, const Profile& profile, bool capped)
+    : fabric_(fabric), nvlink_(profile.nvlink), nic_(profile.nic), pcie_(profile.pcie), capped_(capped) {
     capacity_.reserve(fabric.links().size());
     for (const Link& link : fabric.links()) {
         if (link.link_class == LinkClass::pcie && !pcie_) throw InputError(lacks_pcie(profile));

@@ -10,8 +10,9 @@ namespace moesim {
 
 class MessageModel {
   public:
-    // Throws InputError where the fabric has PCIe links and the profile says nothing of them.
-    MessageModel(const Fabric& fabric, const Profile& profile);
+    // Throws InputError where the fabric has PCIe links and the profile says nothing of them. `capped`: the network
+    // shares out links at other capacities than these, so that each message has to be held to what it attains.
+    MessageModel(const Fabric& fabric, const Profile& profile, bool capped = false);
 
     // Usable rate of each link: its capacity times the efficiency of its class.  [link]
     [[nodiscard]] const std::vector<BytesPerSecond>& capacity() const { return capacity_; }
@@ -22,6 +23,8 @@ class MessageModel {
     [[nodiscard]] Seconds latency(const Route& route) const;
     // The least usable capacity on the route: what one message alone moves at.
     [[nodiscard]] BytesPerSecond narrowest(const Route& route) const;
+    // What a message on the route has to be held to.
+    [[nodiscard]] BytesPerSecond cap(const Route& route) const { return capped_ ? narrowest(route) : unlimited; }
 
     // That of the slowest class on the route: nic where it leaves the node, else pcie, else nvlink.
     [[nodiscard]] const LinkProfile& profile_of(const Route& route) const;
@@ -32,6 +35,7 @@ class MessageModel {
     LinkProfile nvlink_, nic_;
     std::optional<LinkProfile> pcie_;
     std::vector<BytesPerSecond> capacity_;
+    bool capped_;
 };
 
 }  // namespace moesim

@@ -42,19 +42,18 @@ std::unique_ptr<s4u::Engine> make_engine() {
 
 class SimulatedCluster::Impl {
   public:
-    Impl(const Fabric& fabric, const MessageModel& messages, const NetworkSpec& network,
-         const std::vector<SpeedChange>& changes, OnDone on_done)
-        : engine_(make_engine()), fabric_(fabric), on_done_(std::move(on_done)) {
+    Impl(const Ways& ways, const NetworkSpec& network, const std::vector<SpeedChange>& changes, OnDone on_done)
+        : engine_(make_engine()), fabric_(ways.fabric(Way::cluster)), on_done_(std::move(on_done)) {
         const bool fluid = network.model == NetworkKind::fluid;
         auto* zone = fluid ? s4u::create_empty_zone("cluster") : s4u::create_full_zone("cluster");
-        for (std::size_t r = 0; r < fabric.ranks(); ++r)
+        for (std::size_t r = 0; r < fabric_.ranks(); ++r)
             hosts_.push_back(zone->create_host(fmt::format("gpu{}", r), flops_per_second));
         set_speeds(changes);
         for (s4u::Host* host : hosts_) host->seal();
         if (fluid)
-            fluid_ = std::make_unique<FluidOnClock>(fabric, messages, network.tolerance, network.faults, on_done_);
+            fluid_ = std::make_unique<FluidOnClock>(ways, network.tolerance, network.faults, on_done_);
         else
-            add_links(*zone, messages);
+            add_links(*zone, ways.shared());
         zone->seal();
         s4u::Activity::on_completion_cb([this](const s4u::Activity& activity) { ended(activity); });
     }
@@ -127,9 +126,9 @@ class SimulatedCluster::Impl {
     std::unique_ptr<FluidOnClock> fluid_;
 };
 
-SimulatedCluster::SimulatedCluster(const Fabric& fabric, const MessageModel& messages, const NetworkSpec& network,
+SimulatedCluster::SimulatedCluster(const Ways& ways, const NetworkSpec& network,
                                    const std::vector<SpeedChange>& changes, OnDone on_done)
-    : impl_(std::make_unique<Impl>(fabric, messages, network, changes, std::move(on_done))) {}
+    : impl_(std::make_unique<Impl>(ways, network, changes, std::move(on_done))) {}
 
 SimulatedCluster::~SimulatedCluster() = default;
 
@@ -140,8 +139,10 @@ void SimulatedCluster::start_compute(std::uint32_t token, RankId rank, Seconds a
     impl_->start(token, exec);
 }
 
-void SimulatedCluster::start_flow(std::uint32_t token, RankId from, RankId to, Bytes bytes, BytesPerSecond cap) {
-    if (impl_->fluid() != nullptr) return impl_->fluid()->start(token, from, to, bytes, cap);
+void SimulatedCluster::start_flow(std::uint32_t token, Way way, RankId from, RankId to, Bytes bytes,
+                                  BytesPerSecond cap) {
+    if (impl_->fluid() != nullptr) return impl_->fluid()->start(token, way, from, to, bytes, cap);
+    if (way != Way::cluster) throw InternalError("SimGrid's own flows have one route a pair");
     if (std::isfinite(cap.value())) throw InternalError("SimGrid's own flows have no cap");
     const auto comm = s4u::Comm::sendto_init(impl_->host(from), impl_->host(to));
     comm->set_payload_size(static_cast<std::uint64_t>(bytes.value()));

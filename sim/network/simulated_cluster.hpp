@@ -10,8 +10,7 @@
 #include "base/ids.hpp"
 #include "base/units.hpp"
 #include "config/scenario.hpp"
-#include "network/message.hpp"
-#include "topology/fabric.hpp"
+#include "network/ways.hpp"
 
 namespace moesim {
 
@@ -48,9 +47,10 @@ class SimulatedCluster {
     // Called with the token of whatever has just ended; may start more.
     using OnDone = std::function<void(std::uint32_t token)>;
 
-    // Changes of one rank are in the order of their times.
-    SimulatedCluster(const Fabric& fabric, const MessageModel& messages, const NetworkSpec& network,
-                     const std::vector<SpeedChange>& changes, OnDone on_done);
+    // Changes of one rank are in the order of their times. The model `simgrid` knows Way::cluster only. `ways` outlive
+    // it.
+    SimulatedCluster(const Ways& ways, const NetworkSpec& network, const std::vector<SpeedChange>& changes,
+                     OnDone on_done);
     ~SimulatedCluster();
     SimulatedCluster(const SimulatedCluster&) = delete;
     SimulatedCluster& operator=(const SimulatedCluster&) = delete;
@@ -58,7 +58,7 @@ class SimulatedCluster {
     // Each of these takes a positive amount.
     void start_compute(std::uint32_t token, RankId rank, Seconds at_nominal_speed);
     // `cap`: the most that it takes of any link; only the fluid network has that, others throw InternalError.
-    void start_flow(std::uint32_t token, RankId from, RankId to, Bytes bytes,
+    void start_flow(std::uint32_t token, Way way, RankId from, RankId to, Bytes bytes,
                     BytesPerSecond cap = BytesPerSecond(std::numeric_limits<double>::infinity()));
     // Calls back after a delay; not through on_done, so that it can serve as a part of something larger.
     void after(Seconds delay, std::function<void()> callback);

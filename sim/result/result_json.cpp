@@ -98,15 +98,19 @@ Out all_to_all_json(const Result& r) {
             {"largest_staging_bytes", staged.value()}};
 }
 
+// What a library's calls share beside the cluster's links (network/call_links.hpp) begins and ends at one place.
+bool of_call(const Link& link) { return link.from == link.to; }
+
 Out links_json(const Result& r, const Metrics& m) {
     Out all = Out::array();
     for (const LinkUse& use : m.links) {
         const Link& link = r.plan.fabric.link(use.link);
-        all.push_back({{"link", link.name},
-                       {"class", link_class_names[static_cast<std::size_t>(link.link_class)]},
-                       {"bytes", use.bytes.value()},
-                       {"usable_bytes_per_s", r.link_capacity[use.link.value()].value()},
-                       {"use_share", use.share}});
+        all.push_back(
+            {{"link", link.name},
+             {"class", of_call(link) ? "library" : link_class_names[static_cast<std::size_t>(link.link_class)]},
+             {"bytes", use.bytes.value()},
+             {"usable_bytes_per_s", r.link_capacity[use.link.value()].value()},
+             {"use_share", use.share}});
     }
     return all;
 }

@@ -30,6 +30,9 @@ struct Link {
     VertexId from, to;
 };
 
+// What a library's call adds to a route: copies and ports at both ends, and a bridge (network/call_links.hpp).
+inline constexpr std::size_t max_call_links = 5;
+
 // The links from one GPU to another, in order. Small and held by value: routes are asked for by the million.
 class Route {
   public:
@@ -37,7 +40,7 @@ class Route {
     [[nodiscard]] std::span<const LinkId> links() const { return {links_.data(), size_}; }
 
   private:
-    std::array<LinkId, max_route_links> links_;
+    std::array<LinkId, max_route_links + max_call_links> links_;
     std::size_t size_ = 0;
 };
 

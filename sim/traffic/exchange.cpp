@@ -33,6 +33,7 @@ class Counter {
     Counter(LayerId layer, Dedup dedup, const Placement& placement, const RankGrid& grid, const Fabric& fabric)
         : layer_(layer), dedup_(dedup), placement_(placement), grid_(grid), fabric_(fabric) {
         out_.local_rows.resize(grid.ranks());
+        out_.home_rows.resize(grid.ranks());
         out_.sent_rows.resize(grid.ranks());
         out_.received_rows.resize(grid.ranks());
         out_.forwarded_rows.resize(grid.ranks());
@@ -95,7 +96,9 @@ class Counter {
                 out_.sent_rows[from.value()] += rows;
             }
         }
-        if (dedup_ == Dedup::node) lay_over_nodes(from, group, tensor, c);
+        if (dedup_ != Dedup::node) return;
+        out_.home_rows[from.value()] += c.to_node[fabric_.node_of(from).value()];
+        lay_over_nodes(from, group, tensor, c);
     }
 
     // One message a remote node, then forwarding inside of it.

@@ -28,6 +28,7 @@ struct Exchange {
     std::vector<Hop> hops;                    // a hop comes after the one it forwards
     std::vector<std::int64_t> local_rows;     // [rank]: copies that stay where they are
     std::vector<std::int64_t> sent_rows;      // [rank]: copies packed, local ones included
+    std::vector<std::int64_t> home_rows;      // [rank]: tokens with an expert on their own node; for dedup = node
     std::vector<std::int64_t> received_rows;  // [rank]: copies that arrive for its experts, local ones included
     std::vector<std::int64_t>
         forwarded_rows;                // [rank]: rows held for other ranks or for sending; counted for dedup = node

@@ -13,9 +13,12 @@ struct Message {
     Bytes bytes;
     bool waits_for_issue = true;       // for the sender to start the collective
     std::vector<std::uint32_t> after;  // earlier messages of the list that have to arrive first
-    Seconds delay{};                   // from the last of those waits to its start: what the sender still has to do
-    BytesPerSecond cap = unlimited;    // the most that it gets of its links
-    std::int64_t parts = 1;            // messages of the network that it stands for, which are sent as one flow
+    // Earlier messages, which wait for no other, that it sends on as they come in: it starts once all of their senders
+    // have begun, and its receiver does not end before they have arrived.
+    std::vector<std::uint32_t> along{};
+    Seconds delay{};                 // from the last of those waits to its start: what the sender still has to do
+    BytesPerSecond cap = unlimited;  // the most that it gets of its links
+    std::int64_t parts = 1;          // messages of the network that it stands for, which are sent as one flow
 };
 
 // The same messages backwards: from each receiver to its sender, the last one first. What a message waited for now

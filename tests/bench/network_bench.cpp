@@ -36,10 +36,10 @@ Fabric cluster(std::size_t ranks) {
     return build_fabric(t);
 }
 
-MessageModel rated(const Fabric& fabric) {
+Profile rated() {
     Profile p;
     p.nvlink.efficiency.value = p.nic.efficiency.value = 1;
-    return {fabric, p};
+    return p;
 }
 
 // Every pair once, with 0.6 to 1.6 MB, all different.
@@ -60,12 +60,12 @@ struct Run {
 
 Run by_simgrid(std::size_t ranks) {
     const Fabric fabric = cluster(ranks);
-    const MessageModel messages = rated(fabric);
-    SimulatedCluster run(fabric, messages, {NetworkKind::simgrid, 0}, {}, [](std::uint32_t) {});
+    const Ways ways(fabric, rated());
+    SimulatedCluster run(ways, {NetworkKind::simgrid, 0}, {}, [](std::uint32_t) {});
     const auto begin = std::chrono::steady_clock::now();
     run.run([&] {
         start_all(ranks, [&](std::uint32_t token, RankId from, RankId to, double bytes) {
-            run.start_flow(token, from, to, Bytes(static_cast<std::int64_t>(bytes)));
+            run.start_flow(token, Way::cluster, from, to, Bytes(static_cast<std::int64_t>(bytes)));
         });
     });
     return {std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), 0, run.now().value()};
@@ -135,7 +135,7 @@ void judge_placements() {
     for (std::size_t r = 0; r < ranks; ++r)
         for (std::size_t e = 0; e < experts; ++e) bytes(r, e) = std::floor(1e6 * random.uniform());
     for (std::size_t e = 0; e < experts; ++e) home.emplace_back(e % ranks);
-    PlacementLoads loads(fabric, rated(fabric), bytes);
+    PlacementLoads loads(fabric, MessageModel(fabric, rated()), bytes);
     const auto begin = std::chrono::steady_clock::now();
     double best = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < placements; ++i) {

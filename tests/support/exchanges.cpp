@@ -30,12 +30,12 @@ double time_of(const std::vector<Message>& messages, const TopologySpec& topolog
                Seconds startup) {
     const auto run = [&] {
         const Fabric fabric = build_fabric(topology);
-        const MessageModel model(fabric, profile);
+        const Ways ways(fabric, profile);
         TaskGraph graph;
         const CollectiveEnds ends = add_collective_ends(graph, {}, fabric.ranks(), startup);
-        add_transfers(graph, ends, {}, messages, fabric, model);
+        add_transfers(graph, ends, {}, messages, fabric, ways.shared());
         double last = 0;
-        for (const TaskTime& t : run_tasks(graph, fabric, model, NetworkSpec{NetworkKind::simgrid, 0}, {}, {}).tasks)
+        for (const TaskTime& t : run_tasks(graph, ways, NetworkSpec{NetworkKind::simgrid, 0}, {}, {}).tasks)
             last = std::max(last, t.finish.value());
         return nlohmann::json(last);
     };

@@ -27,10 +27,9 @@ std::vector<double> finish_times(const TaskGraph& graph, const TopologySpec& top
                                  const std::vector<SpeedChange>& speeds, const NetworkSpec& network) {
     return in_child([&] {
         const Fabric fabric = build_fabric(topology);
-        const MessageModel messages(fabric, ideal_profile());
+        const Ways ways(fabric, ideal_profile());
         nlohmann::json all = nlohmann::json::array();
-        for (const TaskTime& t : run_tasks(graph, fabric, messages, network, speeds, {}).tasks)
-            all.push_back(t.finish.value());
+        for (const TaskTime& t : run_tasks(graph, ways, network, speeds, {}).tasks) all.push_back(t.finish.value());
         return all;
     });
 }

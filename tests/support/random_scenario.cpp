@@ -1,6 +1,8 @@
 #include "support/random_scenario.hpp"
 
 #include "base/random.hpp"
+#include "config/scenario_library.hpp"
+#include "support/collective_profiles.hpp"
 #include "support/scenarios.hpp"
 
 namespace moesim::test {
@@ -173,6 +175,34 @@ Scenario random_scenario(std::uint64_t number) {
         s.batch.tokens_per_sequence = 1;
     }
     if (s.parallelism.tensor > 1 && coin(random)) s.parallelism.all_reduce = AllReduce::tree;
+    return s;
+}
+
+Scenario random_library_scenario(std::uint64_t number) {
+    Scenario s = random_scenario(number);
+    RandomStream random(stream_key(20, 1), number);
+    DispatchSpec& d = s.dispatch;
+    s.profile.collectives = round_profile().collectives;
+    s.network.model = NetworkKind::fluid;
+    d.window = DispatchSpec::default_window;
+    d.library = pick(random, {Library::nccl, Library::deepep});
+    if (d.library == Library::nccl) {
+        d.algorithm = pick(random, {Algorithm::direct, Algorithm::pairwise, Algorithm::hierarchical});
+        d.dedup = pick(random, {Dedup::none, Dedup::rank});
+        if (has_window(d.algorithm)) d.window = 1 + random.below(4);
+        NcclProfile& p = *s.profile.collectives.nccl;
+        if (random.below(4) == 0) p.flagged = {{Bytes(300), "test"}, {1.5, "test"}};
+        if (random.below(3) == 0) p.host_bridge = {{2, "test"}, {BytesPerSecond(5e8), "test"}, {0.5, "test"}};
+        p.own_share.value = random.uniform();
+        return s;
+    }
+    d.algorithm = pick(random, {Algorithm::direct, Algorithm::rail, Algorithm::low_latency});
+    d.dedup = d.algorithm == Algorithm::low_latency ? Dedup::none : Dedup::node;
+    if (d.algorithm == Algorithm::direct && !groups_span_nodes(s)) d.dedup = pick(random, {Dedup::rank, Dedup::node});
+    d.return_dtype = Dtype::bf16;
+    s.profile.multiprocessors.value = 8;
+    d.multiprocessors = d.deepep_normal() ? pick<std::int64_t>(random, {2, 4, 8}) : DispatchSpec{}.multiprocessors;
+    if (coin(random)) s.profile.collectives.deepep_normal->dispatch.reduce_rate = std::nullopt;
     return s;
 }
 

@@ -126,8 +126,8 @@ TEST_CASE("the links that a call's messages take") {
     CHECK(names(fabric, 0, 1) == Names{"gpu0.copy.out", "gpu0.nvlink.up", "gpu1.nvlink.down", "gpu1.copy.in"});
     CHECK(names(fabric, 5, 7) ==
           Names{"gpu5.copy.out", "gpu5.nvlink.up", "gpu7.nvlink.down", "node1.bridge", "gpu7.copy.in"});
-    CHECK(names(fabric, 0, 4) == Names{"gpu0.copy.out", "gpu0.nic.up", "leaf0.uplink.up", "leaf1.uplink.down",
-                                       "gpu4.nic.down", "gpu4.copy.in"});
+    CHECK(names(fabric, 0, 4) == Names{"gpu0.copy.out", "gpu0.nic.out", "gpu0.nic.up", "leaf0.uplink.up",
+                                       "leaf1.uplink.down", "gpu4.nic.down", "gpu4.nic.in", "gpu4.copy.in"});
     CHECK(fabric.link(fabric.route(RankId(0), RankId(4)).links()[1]).capacity == BytesPerSecond(3e9));
     limits.copies_inside = false;
     CHECK(names(with_call_limits(build_fabric(small_tree(2, 4)), limits), 0, 1) ==
@@ -142,13 +142,14 @@ TEST_CASE("flows share what the GPUs copy as they share links") {
         limits.copy = BytesPerSecond(1e9);
         limits.nvlink = BytesPerSecond(4e9);
         const Fabric fabric = with_call_limits(build_fabric(one_switch(4)), limits);
-        const MessageModel model(fabric, without_link_losses(round_profile()));
+        const Ways ways(fabric, without_link_losses(round_profile()));
         TaskGraph g;
         g.add(transfer(0, 1, 1'000'000'000));
         g.add(transfer(0, 2, 1'000'000'000));
         g.add(transfer(3, 1, 500'000'000));
         nlohmann::json all = nlohmann::json::array();
-        for (const TaskTime& t : run_tasks(g, fabric, model, NetworkSpec{NetworkKind::simgrid, 0}, {}, {}).tasks) all.push_back(t.finish.value());
+        for (const TaskTime& t : run_tasks(g, ways, NetworkSpec{NetworkKind::simgrid, 0}, {}, {}).tasks)
+            all.push_back(t.finish.value());
         return all;
     });
     CHECK(finish[0].get<double>() == is(2));

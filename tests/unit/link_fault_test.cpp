@@ -36,8 +36,8 @@ NetworkSpec with(std::vector<LinkFault> faults, std::optional<double> reroute_af
 nlohmann::json report_of(const TaskGraph& graph, const TopologySpec& topology, const NetworkSpec& network) {
     return in_child([&] {
         const Fabric fabric = build_fabric(topology);
-        const MessageModel messages(fabric, ideal_profile());
-        const NetworkReport r = run_tasks(graph, fabric, messages, network, {}, {}).network;
+        const Ways ways(fabric, ideal_profile());
+        const NetworkReport r = run_tasks(graph, ways, network, {}, {}).network;
         if (!r.stalled) return nlohmann::json{{"rerouted", r.rerouted}};
         return nlohmann::json{{"token", r.stalled->token},
                               {"link", fabric.link(r.stalled->link).name},

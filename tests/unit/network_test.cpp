@@ -207,11 +207,11 @@ TEST_CASE("it is that of the same bytes as messages") {
 TEST_CASE("a second simulation in one process is refused, since SimGrid's clock goes on") {
     const auto twice = [] {
         const Fabric fabric = build_fabric(one_switch(2));
-        const MessageModel messages(fabric, ideal_profile());
+        const Ways ways(fabric, ideal_profile());
         TaskGraph g;
         g.add(compute(0, 1));
-        run_tasks(g, fabric, messages, NetworkSpec{NetworkKind::simgrid, 0}, {}, {});
-        run_tasks(g, fabric, messages, NetworkSpec{NetworkKind::simgrid, 0}, {}, {});
+        run_tasks(g, ways, NetworkSpec{NetworkKind::simgrid, 0}, {}, {});
+        run_tasks(g, ways, NetworkSpec{NetworkKind::simgrid, 0}, {}, {});
         return nlohmann::json();
     };
     CHECK_THROWS_WITH(in_child(twice), "a process can hold one simulation only");
