@@ -2,13 +2,36 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
+
 namespace moesim {
 
-Placement::Placement(Matrix<std::uint32_t> position, std::size_t positions)
-    : position_(std::move(position)), positions_(positions) {}
+Placement::Placement(const Matrix<std::uint32_t>& position, std::size_t positions)
+    : replicas_(position.rows()), positions_(positions) {
+    for (std::size_t l = 0; l < position.rows(); ++l)
+        for (const std::uint32_t p : position.row(l)) replicas_[l].push_back({p});
+}
+
+Placement::Placement(std::vector<std::vector<std::vector<std::uint32_t>>> replicas, std::size_t positions)
+    : replicas_(std::move(replicas)), positions_(positions) {
+    for (auto& layer : replicas_) {
+        if (layer.size() != replicas_[0].size()) throw InternalError("a placement whose layers differ in experts");
+        for (auto& copies : layer) {
+            std::sort(copies.begin(), copies.end());
+            if (copies.empty() || copies.back() >= positions ||
+                std::adjacent_find(copies.begin(), copies.end()) != copies.end())
+                throw InternalError("a placement with an expert nowhere, twice at one position or out of range");
+            replicated_ = replicated_ || copies.size() > 1;
+        }
+    }
+}
 
 std::size_t Placement::experts_at(std::size_t position) const {
-    return static_cast<std::size_t>(std::count(position_.values().begin(), position_.values().end(), position));
+    std::size_t held = 0;
+    for (const auto& layer : replicas_)
+        for (const auto& copies : layer)
+            held += static_cast<std::size_t>(std::count(copies.begin(), copies.end(), position));
+    return held;
 }
 
 Placement make_placement(PlacementMethod method, const ModelSpec& model, const ParallelismSpec& parallelism) {

@@ -1,5 +1,7 @@
 #pragma once
 // Which expert lives where.
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -8,25 +10,35 @@
 
 namespace moesim {
 
-// Every expert of every layer on exactly one of the expert-parallel positions 0..E-1 of a group. A position is the
-// place of a data-parallel index in its group; all groups are placed alike.
+// Every expert of every layer on one or more of the expert-parallel positions 0..E-1 of a group. A position is the
+// place of a data-parallel index in its group; all groups are placed alike. An expert on several positions is
+// replicated; no position holds an expert twice.
 class Placement {
   public:
-    // position: [layer][expert], each below `positions`.
-    Placement(Matrix<std::uint32_t> position, std::size_t positions);
+    // position: [layer][expert], each below `positions`; one copy of each.
+    Placement(const Matrix<std::uint32_t>& position, std::size_t positions);
+    // replicas: [layer][expert], the positions of its copies, at least one, all different and below `positions`; they
+    // are kept in ascending order. Throws InternalError where that does not hold.
+    Placement(std::vector<std::vector<std::vector<std::uint32_t>>> replicas, std::size_t positions);
 
-    [[nodiscard]] std::size_t layers() const { return position_.rows(); }
-    [[nodiscard]] std::size_t experts() const { return position_.cols(); }
+    [[nodiscard]] std::size_t layers() const { return replicas_.size(); }
+    [[nodiscard]] std::size_t experts() const { return replicas_.empty() ? 0 : replicas_[0].size(); }
     [[nodiscard]] std::size_t positions() const { return positions_; }
-    [[nodiscard]] std::size_t position(LayerId layer, std::size_t expert) const {
-        return position_(layer.value(), expert);
+    // Where an expert's copies are, in ascending order.
+    [[nodiscard]] std::span<const std::uint32_t> replicas(LayerId layer, std::size_t expert) const {
+        return replicas_[layer.value()][expert];
     }
-    // Experts at one position, summed over layers: what its weights take memory for.
+    // The first of them.
+    [[nodiscard]] std::size_t position(LayerId layer, std::size_t expert) const { return replicas(layer, expert)[0]; }
+    [[nodiscard]] bool replicated() const { return replicated_; }
+    // Copies of experts at one position, summed over layers: what its weights take memory for.
     [[nodiscard]] std::size_t experts_at(std::size_t position) const;
+    bool operator==(const Placement&) const = default;
 
   private:
-    Matrix<std::uint32_t> position_;
+    std::vector<std::vector<std::vector<std::uint32_t>>> replicas_;  // [layer][expert]
     std::size_t positions_;
+    bool replicated_ = false;
 };
 
 // contiguous: expert e at e / (experts / positions). round_robin: at e mod positions.
