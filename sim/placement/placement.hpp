@@ -12,13 +12,14 @@ namespace moesim {
 
 // Every expert of every layer on one or more of the expert-parallel positions 0..E-1 of a group. A position is the
 // place of a data-parallel index in its group; all groups are placed alike. An expert on several positions is
-// replicated; no position holds an expert twice.
+// replicated. A position may hold two copies of one expert, as EPLB makes them at times: it takes two shares of the
+// expert's tokens then, and the memory of two.
 class Placement {
   public:
     // position: [layer][expert], each below `positions`; one copy of each.
     Placement(const Matrix<std::uint32_t>& position, std::size_t positions);
-    // replicas: [layer][expert], the positions of its copies, at least one, all different and below `positions`; they
-    // are kept in ascending order. Throws InternalError where that does not hold.
+    // replicas: [layer][expert], the positions of its copies, at least one, below `positions`; they are kept in
+    // ascending order. Throws InternalError where that does not hold.
     Placement(std::vector<std::vector<std::vector<std::uint32_t>>> replicas, std::size_t positions);
 
     [[nodiscard]] std::size_t layers() const { return replicas_.size(); }
