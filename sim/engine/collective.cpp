@@ -13,6 +13,16 @@ Label at_rank(Label label, RankId rank) {
     return label;
 }
 
+TaskId add_delay(TaskGraph& graph, const Label& label, Seconds duration, TaskId before) {
+    Task t;
+    t.kind = TaskKind::delay;
+    t.label = label;
+    t.duration = duration;
+    const TaskId id = graph.add(t);
+    graph.wait(id, before);
+    return id;
+}
+
 // The task of one message: a transfer, or with the closed form, the time that it takes alone.
 Task message_task(const Message& m, const Label& label, NetworkKind network, const Fabric& fabric,
                   const MessageModel& model, Way way = Way::cluster) {
@@ -114,7 +124,7 @@ bool is_complete(std::span<const Message> messages, const std::vector<std::uint3
 
 }  // namespace
 
-CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks, Seconds startup) {
+CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks) {
     CollectiveEnds ends;
     for (auto* side : {&ends.issue, &ends.done})
         for (std::size_t r = 0; r < ranks; ++r) {
@@ -124,33 +134,16 @@ CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::si
         }
     for (std::size_t r = 0; r < ranks; ++r) graph.wait(ends.done[r], ends.issue[r]);
     ends.begun = ends.issue;
-    if (startup <= Seconds{}) return ends;
-    for (std::size_t r = 0; r < ranks; ++r) {
-        Task begin;
-        begin.kind = TaskKind::delay;
-        begin.label = at_rank(label, RankId(r));
-        begin.duration = startup;
-        ends.begun[r] = graph.add(begin);
-        graph.wait(ends.begun[r], ends.issue[r]);
-    }
     return ends;
 }
 
 CollectiveEnds add_call_ends(TaskGraph& graph, const Label& label, std::span<const Seconds> startup,
                              std::span<const Seconds> least) {
     CollectiveEnds ends = add_collective_ends(graph, label, startup.size());
-    const auto delay = [&](std::size_t r, Seconds duration, TaskId before) {
-        Task t;
-        t.kind = TaskKind::delay;
-        t.label = at_rank(label, RankId(r));
-        t.duration = duration;
-        const TaskId id = graph.add(t);
-        graph.wait(id, before);
-        return id;
-    };
     for (std::size_t r = 0; r < startup.size(); ++r) {
-        ends.begun[r] = delay(r, startup[r], ends.issue[r]);
-        graph.wait(ends.done[r], least[r] > Seconds{} ? delay(r, least[r], ends.begun[r]) : ends.begun[r]);
+        const Label own = at_rank(label, RankId(r));
+        ends.begun[r] = add_delay(graph, own, startup[r], ends.issue[r]);
+        graph.wait(ends.done[r], least[r] > Seconds{} ? add_delay(graph, own, least[r], ends.begun[r]) : ends.begun[r]);
     }
     return ends;
 }
@@ -187,13 +180,7 @@ GroupBounds::Tasks GroupBounds::add(TaskGraph& graph, const CollectiveEnds& ends
     MessageSetBound bound(fabric_, model_);
     const auto delay_of = [&](const std::vector<std::uint32_t>& set, TaskId first_issue) {
         for (const std::uint32_t i : set) bound.add(messages[i]);
-        Task t;
-        t.kind = TaskKind::delay;
-        t.label = label;
-        t.duration = bound.take();
-        const TaskId id = graph.add(t);
-        graph.wait(id, first_issue);
-        return id;
+        return add_delay(graph, label, bound.take(), first_issue);
     };
     Tasks bounds(of_group.size());
     for (std::size_t g = 0; g < of_group.size(); ++g) {

@@ -20,9 +20,8 @@ struct CollectiveEnds {
 
 // Adds `issue` and `done` joins for every rank; label names stage, stream, layer and parts. Senders push: a message
 // starts when its sender has issued the collective, whether or not the receiver has (receive buffers exist
-// beforehand), and a rank has ended when all that it sends and receives has arrived. `startup` is what a rank takes
-// from issuing the collective to its first message.
-CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks, Seconds startup = {});
+// beforehand), and a rank has ended when all that it sends and receives has arrived.
+CollectiveEnds add_collective_ends(TaskGraph& graph, const Label& label, std::size_t ranks);
 
 // The same for a library's call: each rank takes its own `startup` before its first message, and from there to its end
 // at least `least`.  [rank]

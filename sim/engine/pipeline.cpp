@@ -188,7 +188,7 @@ CollectiveEnds Pipeline::exchange(const Batch& b, std::size_t chunk, Stage stage
     CallMessages carried;
     if (call != nullptr) carried = call->carry(messages, out ? b.exchanges[chunk] : b.coming_back()[chunk]);
     CollectiveEnds ends = call != nullptr ? add_call_ends(graph, what, carried.start_up, carried.least)
-                                          : add_collective_ends(graph, what, grid_.ranks(), all_to_all_->startup());
+                                          : add_collective_ends(graph, what, grid_.ranks());
     const std::vector<Message>& on_links = call != nullptr ? carried.messages : messages;
     if (scenario_.network.model != NetworkKind::bound)
         add_transfers(graph, ends, what, on_links, ways_.fabric(way), ways_.model(way), way);

@@ -7,29 +7,32 @@
 
 namespace moesim {
 
-std::optional<Route> detour(const Fabric& fabric, RankId from, RankId to, const std::vector<double>& left) {
-    constexpr auto none = std::numeric_limits<std::size_t>::max();
+Detours::Detours(const Fabric& fabric)
+    : fabric_(fabric), first_(fabric.vertices().size() + 1), leaving_(fabric.links().size()) {
     const auto& links = fabric.links();
-    // Links by the vertex that they leave, ids ascending.
-    std::vector<std::size_t> first(fabric.vertices().size() + 1), leaving(links.size());
-    for (const Link& l : links) ++first[l.from.value() + 1];
-    for (std::size_t v = 1; v < first.size(); ++v) first[v] += first[v - 1];
-    auto place = first;
-    for (std::size_t l = 0; l < links.size(); ++l) leaving[place[links[l].from.value()]++] = l;
+    for (const Link& l : links) ++first_[l.from.value() + 1];
+    for (std::size_t v = 1; v < first_.size(); ++v) first_[v] += first_[v - 1];
+    auto place = first_;
+    for (std::size_t l = 0; l < links.size(); ++l) leaving_[place[links[l].from.value()]++] = l;
+}
+
+std::optional<Route> Detours::find(RankId from, RankId to, const std::vector<double>& left) const {
+    constexpr auto none = std::numeric_limits<std::size_t>::max();
+    const auto& links = fabric_.links();
 
     struct Reached {
         std::size_t hops = none, by = none;
         double left = 0;
         std::uint64_t draw = 0;
     };
-    std::vector<Reached> reached(fabric.vertices().size());
+    std::vector<Reached> reached(fabric_.vertices().size());
     reached[from.value()] = {0, none, 1, 0};
     std::vector<std::size_t> queue = {from.value()};
     for (std::size_t i = 0; i < queue.size(); ++i) {
         const Reached here = reached[queue[i]];
         if (here.hops >= reached[to.value()].hops) break;
-        for (std::size_t k = first[queue[i]]; k < first[queue[i] + 1]; ++k) {
-            const std::size_t l = leaving[k], v = links[l].to.value();
+        for (std::size_t k = first_[queue[i]]; k < first_[queue[i] + 1]; ++k) {
+            const std::size_t l = leaving_[k], v = links[l].to.value();
             if (left[l] <= 0) continue;
             const Reached way{here.hops + 1, l, std::min(here.left, left[l]),
                               mix64(mix64(from.value() << 32U | to.value()) + l)};

@@ -6,7 +6,6 @@
 #include <simgrid/s4u.hpp>
 
 #include "base/error.hpp"
-#include "network/detour.hpp"
 
 namespace moesim {
 namespace {
@@ -26,6 +25,7 @@ FluidOnClock::FluidOnClock(const Ways& ways, double tolerance, const FaultsSpec&
       faults_(faults), timer_([this] { wake(); }), fault_timer_([this] { watch(); }) {
     if (faults.links.empty()) return;
     link_faults_.emplace(faults, ways.fabric(Way::cluster));
+    detours_.emplace(ways.fabric(Way::cluster));
     left_.resize(capacity_.size(), 1);
     known_ = left_;
     change_capacities(0);
@@ -117,7 +117,7 @@ void FluidOnClock::reroute(double now) {
     if (!faults_.reroute_after) return;
     for (auto& [token, t] : transfers_) {
         if (!is_cut(t.route)) continue;
-        const auto way = detour(ways_.fabric(Way::cluster), t.from, t.to, known_);
+        const auto way = detours_->find(t.from, t.to, known_);
         if (!way) continue;
         const auto left = network_.cancel(now, token);
         if (!left) continue;  // it has ended at this very moment
@@ -141,7 +141,7 @@ void FluidOnClock::give_up(double now) {
 Route FluidOnClock::route_of(Way way, RankId from, RankId to) {
     const Route route = ways_.fabric(way).route(from, to);
     if (!link_faults_ || failed_since_.empty() || !is_cut(route)) return route;
-    const auto other = detour(ways_.fabric(Way::cluster), from, to, known_);
+    const auto other = detours_->find(from, to, known_);
     rerouted_ += other ? 1 : 0;
     return other.value_or(route);
 }

@@ -11,6 +11,7 @@
 
 #include "base/ids.hpp"
 #include "base/units.hpp"
+#include "network/detour.hpp"
 #include "network/fluid/fluid_network.hpp"
 #include "network/link_faults.hpp"
 #include "network/simulated_cluster.hpp"
@@ -58,13 +59,13 @@ class FluidOnClock {
     [[nodiscard]] std::optional<LinkId> failed_on(const Route& route) const;
     void put_on(double now, std::uint32_t token, const Route& route, double bytes, double cap);
 
-    static constexpr double never = std::numeric_limits<double>::infinity();
     const Ways& ways_;
     const OnDone& on_done_;
     std::vector<double> capacity_;  // [link], unimpaired
     FluidNetwork network_;
     FaultsSpec faults_;
     std::optional<LinkFaults> link_faults_;
+    std::optional<Detours> detours_;  // where links may fail
     Timer timer_, fault_timer_;
     bool awake_ = false;  // inside wake(), which sets the timer itself
     std::vector<std::uint32_t> ended_;

@@ -26,13 +26,12 @@ Exchange even_exchange(const RankGrid& grid, std::int64_t rows) {
     return x;
 }
 
-double time_of(const std::vector<Message>& messages, const TopologySpec& topology, const Profile& profile,
-               Seconds startup) {
+double time_of(const std::vector<Message>& messages, const TopologySpec& topology, const Profile& profile) {
     const auto run = [&] {
         const Fabric fabric = build_fabric(topology);
         const Ways ways(fabric, profile);
         TaskGraph graph;
-        const CollectiveEnds ends = add_collective_ends(graph, {}, fabric.ranks(), startup);
+        const CollectiveEnds ends = add_collective_ends(graph, {}, fabric.ranks());
         add_transfers(graph, ends, {}, messages, fabric, ways.shared());
         double last = 0;
         for (const TaskTime& t : run_tasks(graph, ways, NetworkSpec{NetworkKind::simgrid, 0}, {}, {}).tasks)

@@ -10,8 +10,7 @@ namespace moesim::test {
 Exchange even_exchange(const RankGrid& grid, std::int64_t rows);
 
 // What the messages take on the simulated cluster, in seconds: from the common start of all ranks to the last arrival.
-double time_of(const std::vector<Message>& messages, const TopologySpec& topology, const Profile& profile,
-               Seconds startup = {});
+double time_of(const std::vector<Message>& messages, const TopologySpec& topology, const Profile& profile);
 
 // Tokens with random experts, counted with the deduplication of the scenario's dispatch or with another one. The same
 // for the same seed.

@@ -26,14 +26,14 @@ struct Four {
     Profile profile = ideal_profile();
 
     explicit Four(TopologySpec t) : topology(std::move(t)), fabric(build_fabric(topology)), grid({4, 4, 1}) {}
-    [[nodiscard]] auto algorithm(Algorithm a, std::int64_t window = 8, const CallCost& cost = {}) const {
+    [[nodiscard]] auto algorithm(Algorithm a, std::int64_t window = 8) const {
         DispatchSpec d;
         d.algorithm = a;
         d.window = window;
-        return make_all_to_all(d, profile, grid, fabric, cost);
+        return make_all_to_all(d, profile, grid, fabric);
     }
-    [[nodiscard]] double time(const std::vector<Message>& messages, Seconds startup = {}) const {
-        return time_of(messages, topology, profile, startup);
+    [[nodiscard]] double time(const std::vector<Message>& messages) const {
+        return time_of(messages, topology, profile);
     }
 };
 
@@ -169,19 +169,6 @@ TEST_CASE("low latency: a message for every choice", "[all-to-all]") {
     CHECK(four.time(messages) == is(6e-3));
 }
 
-TEST_CASE("a call has its start-up, and its messages their cap", "[all-to-all]") {
-    const Four four(one_switch(4));
-    const CallCost cost{Seconds(7e-6), BytesPerSecond(5e8)};
-    for (const Algorithm kind : {Algorithm::direct, Algorithm::pairwise, Algorithm::hierarchical}) {
-        const auto a = four.algorithm(kind, 8, cost);
-        CHECK(a->startup() == Seconds(7e-6));
-        for (const Message& m : a->dispatch(even_exchange(four.grid, 1), row)) CHECK(m.cap == BytesPerSecond(5e8));
-        for (const Message& m : a->give_back(even_exchange(four.grid, 1), row)) CHECK(m.cap == BytesPerSecond(5e8));
-    }
-    auto uncapped = four.algorithm(Algorithm::direct)->dispatch(even_exchange(four.grid, 100), row);
-    CHECK(four.time(uncapped, Seconds(7e-6)) == is(307e-6));
-}
-
 namespace {
 
 // 16 GPUs by eights on two nodes with real figures for start-ups; one token each, or many.
@@ -220,6 +207,8 @@ TEST_CASE("the least time of messages is their longest chain or their busiest li
     const auto time = [&](const auto& a) { return least_time(a->dispatch(x, row), four.fabric, model).value(); };
     CHECK(time(four.algorithm(Algorithm::pairwise, 1)) == is(315e-6));
     CHECK(time(four.algorithm(Algorithm::direct)) == is(305e-6));
-    CHECK(time(four.algorithm(Algorithm::direct, 8, {Seconds{}, BytesPerSecond(1e8)})) == is(1005e-6));  // capped
+    auto capped = four.algorithm(Algorithm::direct)->dispatch(x, row);
+    for (Message& m : capped) m.cap = BytesPerSecond(1e8);
+    CHECK(least_time(capped, four.fabric, model).value() == is(1005e-6));
     CHECK(least_time({}, four.fabric, model) == Seconds{});
 }

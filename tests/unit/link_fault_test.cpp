@@ -127,11 +127,11 @@ TEST_CASE("a detour is the shortest way around") {
         return all;
     };
     for (std::size_t l = 0; l < left.size(); ++l) left[l] = fabric.links()[l].name == "gpu0.nic.up" ? 0 : 1;
-    CHECK(names(detour(fabric, RankId(0), RankId(2), left)) ==
+    CHECK(names(Detours(fabric).find(RankId(0), RankId(2), left)) ==
           std::vector<std::string>{"gpu0.nvlink.up", "gpu1.nvlink.down", "gpu1.nic.up", "leaf0.uplink.up",
                                    "leaf1.uplink.down", "gpu2.nic.down"});
     for (std::size_t l = 0; l < left.size(); ++l) left[l] = fabric.links()[l].name == "leaf0.uplink.up" ? 0 : 1;
-    CHECK_FALSE(detour(fabric, RankId(0), RankId(2), left));
+    CHECK_FALSE(Detours(fabric).find(RankId(0), RankId(2), left));
 }
 
 TEST_CASE("faults of capacity: what is left, and when it changes next") {

@@ -1,7 +1,5 @@
 #include "network/alltoall/all_to_all.hpp"
 
-#include <algorithm>
-
 #include "base/error.hpp"
 #include "network/alltoall/context_coherent.hpp"
 #include "network/alltoall/direct.hpp"
@@ -13,17 +11,15 @@
 namespace moesim {
 
 std::vector<Message> AllToAll::dispatch(const Exchange& exchange, Bytes row) const {
-    return finished(messages(exchange, row));
+    std::vector<Message> all = messages(exchange, row);
+    hold_back(all);
+    return all;
 }
 
 std::vector<Message> AllToAll::give_back(const Exchange& exchange, Bytes row) const {
-    return finished(mirrored(messages(exchange, row)));
-}
-
-std::vector<Message> AllToAll::finished(std::vector<Message> messages) const {
-    hold_back(messages);
-    for (Message& m : messages) m.cap = std::min(m.cap, cost_.cap);
-    return messages;
+    std::vector<Message> all = mirrored(messages(exchange, row));
+    hold_back(all);
+    return all;
 }
 
 std::vector<Message> AllToAll::messages(const Exchange& exchange, Bytes row) const {
@@ -33,16 +29,16 @@ std::vector<Message> AllToAll::messages(const Exchange& exchange, Bytes row) con
 std::vector<std::int64_t> AllToAll::staged_rows(const Exchange& exchange) const { return exchange.forwarded_rows; }
 
 std::unique_ptr<const AllToAll> make_all_to_all(const DispatchSpec& dispatch, const Profile& profile,
-                                                const RankGrid& grid, const Fabric& fabric, const CallCost& cost) {
+                                                const RankGrid& grid, const Fabric& fabric) {
     const auto window = static_cast<std::size_t>(dispatch.window);
     switch (dispatch.algorithm) {
-        case Algorithm::direct: return std::make_unique<DirectAllToAll>(cost);
-        case Algorithm::pairwise: return std::make_unique<PairwiseAllToAll>(grid, window, cost);
+        case Algorithm::direct: return std::make_unique<DirectAllToAll>();
+        case Algorithm::pairwise: return std::make_unique<PairwiseAllToAll>(grid, window);
         case Algorithm::hierarchical:
-            return std::make_unique<HierarchicalAllToAll>(grid, fabric, Roofline(profile), window, cost);
-        case Algorithm::rail: return std::make_unique<RailAllToAll>(cost);
-        case Algorithm::low_latency: return std::make_unique<LowLatencyAllToAll>(cost);
-        case Algorithm::context_coherent: return std::make_unique<ContextCoherentAllToAll>(cost);
+            return std::make_unique<HierarchicalAllToAll>(grid, fabric, Roofline(profile), window);
+        case Algorithm::rail: return std::make_unique<RailAllToAll>();
+        case Algorithm::low_latency: return std::make_unique<LowLatencyAllToAll>();
+        case Algorithm::context_coherent: return std::make_unique<ContextCoherentAllToAll>();
         case Algorithm::chosen: break;
     }
     throw InternalError("an all-to-all whose algorithm was never chosen");

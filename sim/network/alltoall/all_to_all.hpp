@@ -15,15 +15,9 @@ struct Launches {
     int dispatch = 1, return_ = 1;
 };
 
-// What a call costs beyond its messages.
-struct CallCost {
-    Seconds startup;                 // from the call on a rank to its first message
-    BytesPerSecond cap = unlimited;  // of each message, as the multiprocessors that copy it attain
-};
-
 class AllToAll {
   public:
-    explicit AllToAll(const CallCost& cost) : cost_(cost) {}
+    AllToAll() = default;
     virtual ~AllToAll() = default;
     AllToAll(const AllToAll&) = delete;
     AllToAll& operator=(const AllToAll&) = delete;
@@ -36,19 +30,16 @@ class AllToAll {
     // Rows that a rank holds on their way to others, and copies of rows beside its send buffer.  [rank]
     [[nodiscard]] virtual std::vector<std::int64_t> staged_rows(const Exchange& exchange) const;
     [[nodiscard]] virtual Launches launches() const { return {}; }
-    [[nodiscard]] Seconds startup() const { return cost_.startup; }
 
   private:
     // What is sent and what each message forwards, in the order in which each rank sends.
     [[nodiscard]] virtual std::vector<Message> messages(const Exchange& exchange, Bytes row) const;
     // What holds a rank's messages back beyond that.
     virtual void hold_back(std::vector<Message>&) const {}
-    [[nodiscard]] std::vector<Message> finished(std::vector<Message> messages) const;
-    CallCost cost_;
 };
 
 // Grid and fabric are referred to. `algorithm` is not Algorithm::chosen.
 std::unique_ptr<const AllToAll> make_all_to_all(const DispatchSpec& dispatch, const Profile& profile,
-                                                const RankGrid& grid, const Fabric& fabric, const CallCost& cost = {});
+                                                const RankGrid& grid, const Fabric& fabric);
 
 }  // namespace moesim

@@ -9,9 +9,6 @@ namespace moesim {
 // Attention then needs the keys and values of every sequence wherever a token may be: all ranks of an expert group
 // hold them all, and gather those of the newest tokens, of all layers, before each pass: what a cache of keys and
 // values needs, and our reading of the paper's "context".
-class ContextCoherentAllToAll final : public AllToAll {
-  public:
-    using AllToAll::AllToAll;
-};
+class ContextCoherentAllToAll final : public AllToAll {};
 
 }  // namespace moesim

@@ -14,9 +14,8 @@ namespace moesim {
 // deduplication by node.
 class HierarchicalAllToAll final : public AllToAll {
   public:
-    HierarchicalAllToAll(const RankGrid& grid, const Fabric& fabric, const Roofline& roofline, std::size_t window,
-                         const CallCost& cost)
-        : AllToAll(cost), grid_(grid), fabric_(fabric), members_(grid, fabric), roofline_(roofline), window_(window) {}
+    HierarchicalAllToAll(const RankGrid& grid, const Fabric& fabric, const Roofline& roofline, std::size_t window)
+        : grid_(grid), fabric_(fabric), members_(grid, fabric), roofline_(roofline), window_(window) {}
 
     // What arrives in the first step for the second one, and the copies that the second one sends.
     [[nodiscard]] std::vector<std::int64_t> staged_rows(const Exchange& exchange) const override;

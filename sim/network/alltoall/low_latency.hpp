@@ -8,9 +8,6 @@ namespace moesim {
 // a token and expert). Ranks of other nodes are reached over the NIC, those of the same node over NVLink. The rows of a
 // pair are one flow of as many messages. The exchange has to be counted with Dedup::none.
 class LowLatencyAllToAll final : public AllToAll {
-  public:
-    using AllToAll::AllToAll;
-
   private:
     [[nodiscard]] std::vector<Message> messages(const Exchange& exchange, Bytes row) const override;
 };

@@ -10,8 +10,7 @@ namespace moesim {
 // The exchange has to be counted without deduplication by node.
 class PairwiseAllToAll final : public AllToAll {
   public:
-    PairwiseAllToAll(const RankGrid& grid, std::size_t window, const CallCost& cost)
-        : AllToAll(cost), grid_(grid), window_(window) {}
+    PairwiseAllToAll(const RankGrid& grid, std::size_t window) : grid_(grid), window_(window) {}
 
   private:
     [[nodiscard]] std::vector<Message> messages(const Exchange& exchange, Bytes row) const override;

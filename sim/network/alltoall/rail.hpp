@@ -9,7 +9,6 @@ namespace moesim {
 // to be counted with Dedup::node. Kernels: layout, notification and dispatch; notification and combine.
 class RailAllToAll final : public AllToAll {
   public:
-    using AllToAll::AllToAll;
     [[nodiscard]] Launches launches() const override { return {3, 2}; }
 };
 

@@ -1,18 +1,15 @@
 #include "network/fluid/flow_table.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace moesim::fluid {
-
-constexpr double no_cap = std::numeric_limits<double>::infinity();
 
 void FlowTable::add(std::span<const Link> route, double bytes, double cap, double start, Token name) {
     if (route.size() > width_) widen(route.size());
     routes_.insert(routes_.end(), route.begin(), route.end());
     routes_.resize(routes_.size() + width_ - route.size(), sink_);
-    if (cap < no_cap && caps_.empty()) caps_.resize(size(), no_cap);
-    if (cap < no_cap || !caps_.empty()) caps_.push_back(cap);
+    if (cap < never && caps_.empty()) caps_.resize(size(), never);
+    if (cap < never || !caps_.empty()) caps_.push_back(cap);
     remaining.push_back(bytes);
     started.push_back(start);
     token.push_back(name);
@@ -21,8 +18,8 @@ void FlowTable::add(std::span<const Link> route, double bytes, double cap, doubl
 void FlowTable::append(FlowTable& other) {
     if (other.width_ > width_) widen(other.width_);
     if (width_ > other.width_) other.widen(width_);
-    if (other.capped() && !capped()) caps_.resize(size(), no_cap);
-    if (capped() && !other.capped()) other.caps_.resize(other.size(), no_cap);
+    if (other.capped() && !capped()) caps_.resize(size(), never);
+    if (capped() && !other.capped()) other.caps_.resize(other.size(), never);
     routes_.insert(routes_.end(), other.routes_.begin(), other.routes_.end());
     caps_.insert(caps_.end(), other.caps_.begin(), other.caps_.end());
     remaining.insert(remaining.end(), other.remaining.begin(), other.remaining.end());

@@ -13,6 +13,8 @@ using Link = std::uint32_t;
 using Flow = std::uint32_t;
 // Whatever the caller calls a transfer.
 using Token = std::uint32_t;
+// A time that never comes, a rate without a limit, the level of a link that is never full.
+inline constexpr double never = std::numeric_limits<double>::infinity();
 
 // Arrays over flows, made to be swept in order: an all-to-all of 4,096 ranks is 16.8 million of them. All routes take
 // the same number of places; shorter ones are filled up with a link that nothing ever fills (`sink`).
@@ -34,9 +36,7 @@ class FlowTable {
     [[nodiscard]] std::size_t alive() const { return size() - ended_; }
     [[nodiscard]] std::size_t width() const { return width_; }
     [[nodiscard]] bool capped() const { return !caps_.empty(); }
-    [[nodiscard]] double cap(Flow f) const {
-        return caps_.empty() ? std::numeric_limits<double>::infinity() : caps_[f];
-    }
+    [[nodiscard]] double cap(Flow f) const { return caps_.empty() ? never : caps_[f]; }
 
     // The route's places. Bit 31 of the first one is `aside`.
     [[nodiscard]] const Link* route(Flow f) const { return routes_.data() + std::size_t{f} * width_; }

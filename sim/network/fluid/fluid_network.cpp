@@ -187,15 +187,4 @@ void FluidNetwork::advance(double now, std::vector<Token>& ended) {
     }
 }
 
-std::vector<FluidNetwork::Token> FluidNetwork::transfers() const {
-    std::vector<Token> all;
-    for (const auto& group : groups_) {
-        if (!group) continue;
-        all.insert(all.end(), group->pending.token.begin(), group->pending.token.end());
-        group->island.add_transfers(all);
-    }
-    std::sort(all.begin(), all.end());
-    return all;
-}
-
 }  // namespace moesim

@@ -37,9 +37,7 @@ class FluidNetwork {
     // Tells what has ended at `now` or before, in the order of time.
     void advance(double now, std::vector<Token>& ended);
 
-    [[nodiscard]] std::size_t under_way() const { return under_way_; }
-    // Transfers that have begun and not ended.
-    [[nodiscard]] std::vector<Token> transfers() const;
+    [[nodiscard]] std::size_t under_way() const { return under_way_; }  // begun and not ended
     // How often shares were worked out anew.
     [[nodiscard]] std::size_t steps() const { return steps_; }
     // See fluid::Island::coarseness(): the largest so far; 0 where all was exact.

@@ -216,10 +216,4 @@ void Island::take_ended(LinkTable& table, double now, std::vector<Token>& ended)
     }
 }
 
-void Island::add_transfers(std::vector<Token>& all) const {
-    for (Flow f = 0; f < flows_.size(); ++f)
-        if (!flows_.aside(f)) all.push_back(flows_.token[f]);
-    for (std::size_t i = told_; i < ends_.size(); ++i) all.push_back(flows_.token[ends_[i].flow]);
-}
-
 }  // namespace moesim::fluid

@@ -1,14 +1,11 @@
 #pragma once
 // Flows that share links, directly or through each other, and nothing with any other flow: one clockwork.
-#include <limits>
 #include <vector>
 
 #include "network/fluid/flow_table.hpp"
 #include "network/fluid/max_min.hpp"
 
 namespace moesim::fluid {
-
-inline constexpr double never = std::numeric_limits<double>::infinity();
 
 // Its links are no longer taken by a flow.
 void leave_links(const FlowTable& flows, LinkTable& table, Flow f);
@@ -51,9 +48,6 @@ class Island {
     [[nodiscard]] double next() const;
     // Flows that end at `now` or before and were not told of yet.
     void take_ended(LinkTable& table, double now, std::vector<Token>& ended);
-
-    // Flows that have not been told of.
-    void add_transfers(std::vector<Token>& all) const;
 
     // What windows have cost: the largest of share * length / age, as above.
     [[nodiscard]] double coarseness() const { return coarseness_; }

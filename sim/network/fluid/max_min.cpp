@@ -1,19 +1,17 @@
 #include "network/fluid/max_min.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace moesim::fluid {
 
-constexpr double never_full = std::numeric_limits<double>::infinity();
 // Flows of a link lie far apart: their routes are asked for this many flows before they are needed.
 constexpr std::size_t ahead = 12;
 // States of a solve to go on from. More of them cost more to keep and save less.
 constexpr std::size_t states = 32;
 
 LinkTable::LinkTable(std::vector<double> c)
-    : capacity(std::move(c)), level(capacity.size() + 1, never_full), level_before(level),
-      under_way(capacity.size() + 1), filling_(capacity.size() + 1) {}
+    : capacity(std::move(c)), level(capacity.size() + 1, never), level_before(level), under_way(capacity.size() + 1),
+      filling_(capacity.size() + 1) {}
 
 void MaxMin::index(const FlowTable& flows, std::size_t network_links) {
     place_.assign(network_links + 1, 0);
@@ -43,7 +41,7 @@ void MaxMin::index(const FlowTable& flows, std::size_t network_links) {
 
 void MaxMin::ended(const FlowTable& flows, const LinkTable& table, Flow f) {
     const Link* route = flows.route(f);
-    double rate = never_full;
+    double rate = never;
     for (std::size_t i = 0; i < flows.width(); ++i) rate = std::min(rate, table.level[FlowTable::link(route[i])]);
     while (!saved_.empty() && saved_.back().level >= rate * (1 - 1e-9)) {
         unused_.push_back(std::move(saved_.back()));
@@ -75,7 +73,7 @@ bool MaxMin::go_on_from_saved(LinkTable& table) {
     const Saved& s = saved_.back();
     for (std::size_t i = 0; i < links_.size(); ++i) {
         const Link l = links_[i];
-        if (table.level[l] >= s.level) table.level[l] = never_full;
+        if (table.level[l] >= s.level) table.level[l] = never;
         table.filling_[l] = s.filling[i];
     }
     return true;
@@ -106,7 +104,7 @@ void MaxMin::fill_link(const FlowTable& flows, LinkTable& table, Link link, doub
         if (flows.aside(*f)) continue;
         const Link* route = flows.route(*f);
         bool grows = true;
-        for (std::size_t k = 0; k < places; ++k) grows &= level[route[k]] == never_full;
+        for (std::size_t k = 0; k < places; ++k) grows &= level[route[k]] == never;
         if (!grows) continue;
         for (std::size_t k = 0; k < places; ++k) {
             filling[route[k]].rest -= share;
@@ -125,7 +123,7 @@ void MaxMin::solve(FlowTable& flows, LinkTable& table, std::span<const Cap> caps
     if (!caps.empty()) saved_.clear();
     if (!go_on_from_saved(table))
         for (std::size_t i = 0; i < links_.size(); ++i) {
-            table.level[links_[i]] = never_full;
+            table.level[links_[i]] = never;
             table.filling_[links_[i]] = {table.capacity[links_[i]], alive_[i]};
         }
     for (const Link l : links_)
@@ -142,7 +140,7 @@ void MaxMin::solve(FlowTable& flows, LinkTable& table, std::span<const Cap> caps
         const auto [cap, f] = caps[capped++];
         const Link* route = flows.route(f);
         for (std::size_t k = 0; k < flows.width(); ++k)
-            if (table.level[FlowTable::link(route[k])] != never_full) return;
+            if (table.level[FlowTable::link(route[k])] != never) return;
         for (std::size_t k = 0; k < flows.width(); ++k) {
             auto& filling = table.filling_[FlowTable::link(route[k])];
             filling.rest -= cap;
