@@ -109,13 +109,7 @@ TaskId Pipeline::compute(Label label, std::size_t rank, Seconds duration) {
 
 void Pipeline::route(Batch& b) {
     const std::int64_t chunks = scenario_.schedule.chunks;
-    Limited limited;
-    std::vector<Routing> sent(grid_.data());
-    for (std::size_t d = 0; d < grid_.data(); ++d) {
-        const Limited l = routes_.next(LayerId(b.layer), b.micro_batch, d, sent[d]);
-        limited.chosen += l.chosen;
-        limited.dropped += l.dropped;
-    }
+    const auto [sent, limited] = routes_.next_of_all(LayerId(b.layer), b.micro_batch);
     for (std::size_t d = 0; d < grid_.data(); ++d)
         b.tokens.push_back(homes_.empty() ? i64(sent[d].tokens()) : homes_[b.micro_batch].tokens(d));
     if (!homes_.empty()) {

@@ -56,11 +56,11 @@ RoutingTrace record(const Scenario& s, const std::string& origin, const LayerPro
                         "{:.3g} to write down",
                         origin, ids, static_cast<double>(max_trace_ids)));
     trace.choices.assign(trace.tokens * trace.layers * trace.top_k, no_expert);
-    Routing sent;
     for (std::size_t l = 0; l < trace.layers; ++l) {
-        for (std::size_t m = 0; m < size(s.schedule.micro_batches); ++m)
+        for (std::size_t m = 0; m < size(s.schedule.micro_batches); ++m) {
+            const auto step = routes.next_of_all(LayerId(l), m);
             for (std::size_t d = 0; d < routes.sources(); ++d) {
-                routes.next(LayerId(l), m, d, sent);
+                const Routing& sent = step.sent[d];
                 const auto first = size(routes.tokens(m, d).begin);
                 for (std::size_t t = 0; t < sent.tokens(); ++t) {
                     const std::size_t row = ((first + t) * trace.layers + l) * trace.top_k;
@@ -81,6 +81,7 @@ RoutingTrace record(const Scenario& s, const std::string& origin, const LayerPro
                     }
                 }
             }
+        }
         if (progress) progress(static_cast<double>(l + 1) / static_cast<double>(trace.layers));
     }
     return trace;
@@ -94,8 +95,7 @@ Matrix<std::int64_t> dispatch_bytes(const Scenario& s, const std::string& origin
     Matrix<std::int64_t> bytes(grid.ranks(), grid.ranks());
     for (std::size_t l = 0; l <= layer.value(); ++l)
         for (std::size_t m = 0; m < size(s.schedule.micro_batches); ++m) {
-            std::vector<Routing> sent(grid.data());
-            for (std::size_t d = 0; d < grid.data(); ++d) routes.next(LayerId(l), m, d, sent[d]);
+            const std::vector<Routing> sent = routes.next_of_all(LayerId(l), m).sent;
             if (l < layer.value()) continue;
             std::vector<SourceChoices> sources;
             for (std::size_t d = 0; d < grid.data(); ++d) sources.push_back({d, sent[d].experts, sent[d].width});

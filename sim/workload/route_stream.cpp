@@ -1,5 +1,7 @@
 #include "workload/route_stream.hpp"
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 
 #include "workload/source_tokens.hpp"
@@ -48,6 +50,19 @@ Limited RouteStream::next(LayerId layer, std::size_t micro_batch, std::size_t so
         limits ? expert_capacity(*spec_.capacity_factor, batch.tokens.size(), model_.top_k, model_.experts)
                : batch.tokens.size();
     return limit_load(sent, top_k, capacity, experts, spec_.overflow);
+}
+
+RouteStream::Step RouteStream::next_of_all(LayerId layer, std::size_t micro_batch) {
+    Step step;
+    step.sent.resize(sources());
+    std::vector<Limited> limited(sources());
+    tbb::parallel_for(std::size_t{0}, sources(),
+                      [&](std::size_t d) { limited[d] = next(layer, micro_batch, d, step.sent[d]); });
+    for (const Limited& l : limited) {
+        step.limited.chosen += l.chosen;
+        step.limited.dropped += l.dropped;
+    }
+    return step;
 }
 
 }  // namespace moesim

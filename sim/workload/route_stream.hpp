@@ -20,6 +20,12 @@ class RouteStream {
 
     // Routes one micro-batch of a source in its next layer; `sent` is what is left after drops.
     Limited next(LayerId layer, std::size_t micro_batch, std::size_t source, Routing& sent, bool want_gates = false);
+    // All sources of a micro-batch, on all cores: the same as source after source.
+    struct Step {
+        std::vector<Routing> sent;  // [source]
+        Limited limited;            // summed over sources
+    };
+    Step next_of_all(LayerId layer, std::size_t micro_batch);
     // What next() chose last, before drops.
     [[nodiscard]] const Routing& chosen(std::size_t micro_batch, std::size_t source) const {
         return chosen_[micro_batch * sources() + source];
