@@ -62,6 +62,8 @@ struct ParallelismSpec {
     std::int64_t expert = 1;
     std::int64_t tensor = 1;
     AllReduce all_reduce = AllReduce::ring;
+    // Runs of so many data indices hold equal parts of each of their sequences, and pass keys and values around.
+    std::int64_t sequence = 1;
     [[nodiscard]] std::int64_t ranks() const { return data * tensor; }
     bool operator==(const ParallelismSpec&) const = default;
 };

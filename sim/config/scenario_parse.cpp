@@ -87,7 +87,7 @@ BatchSpec parse_batch(const JsonValue& value, const ParallelismSpec& p) {
 }
 
 ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& topology, const ModelSpec& model) {
-    const JsonObject o(value, {"data", "expert", "tensor", "all_reduce"});
+    const JsonObject o(value, {"data", "expert", "tensor", "sequence", "all_reduce"});
     ParallelismSpec p;
     p.tensor = o["tensor"].present() ? o["tensor"].integer(1, topology.gpus_per_node, "the GPUs of a node") : 1;
     if (topology.gpus_per_node % p.tensor != 0)
@@ -103,6 +103,12 @@ ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& to
     p.expert = o["expert"].integer(1, p.data, "data");
     if (p.data % p.expert != 0) o["expert"].fail(fmt::format("a divisor of data ({})", p.data));
     if (model.experts % p.expert != 0) o["expert"].fail(fmt::format("a divisor of the {} experts", model.experts));
+    if (o["sequence"].present()) {
+        p.sequence = o["sequence"].integer(1, p.data, "data");
+        if (p.data % p.sequence != 0) o["sequence"].fail(fmt::format("a divisor of data ({})", p.data));
+        if (p.sequence > 1 && !model.attention)
+            o["sequence"].fail("1, since without the model's attention nothing is passed around");
+    }
     const std::pair<const char*, std::int64_t> sharded[] = {{"expert_ffn", model.expert_ffn},
                                                             {"shared_ffn", model.shared_ffn},
                                                             {"dense_ffn", model.dense_ffn},
@@ -180,6 +186,11 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
         o["batch"].fail_with(fmt::format("tokens_per_sequence {}", s.batch.tokens_per_sequence),
                              "1, since with the algorithm \"context_coherent\" tokens of one sequence are on several "
                              "GPUs and cannot attend to each other");
+    if (s.batch.tokens_per_sequence < s.parallelism.sequence)
+        o["batch"].fail_with(fmt::format("tokens_per_sequence {}", s.batch.tokens_per_sequence),
+                             fmt::format("at least {}, a token for each rank that shares a sequence "
+                                         "(parallelism.sequence; for prompts, not for decoding)",
+                                         s.parallelism.sequence));
     s.schedule = parse_schedule(o["schedule"]);
     if (o["network"].present()) s.network = parse_network(o["network"], s.profile);
     check_library(o, s);

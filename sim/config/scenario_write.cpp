@@ -56,6 +56,7 @@ nlohmann::ordered_json to_json(const Scenario& s) {
     j["batch"] = json(s.batch);
     j["parallelism"] = {
         {"data", s.parallelism.data}, {"expert", s.parallelism.expert}, {"tensor", s.parallelism.tensor}};
+    if (s.parallelism.sequence > 1) j["parallelism"]["sequence"] = s.parallelism.sequence;
     if (s.parallelism.tensor > 1)
         j["parallelism"]["all_reduce"] = s.parallelism.all_reduce == AllReduce::tree ? "tree" : "ring";
     j["routing"] = to_json(s.routing);

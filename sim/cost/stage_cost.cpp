@@ -15,8 +15,8 @@ double real(std::int64_t v) { return static_cast<double>(v); }
 }  // namespace
 
 StageCost::StageCost(const Scenario& s)
-    : model_(s.model), batch_(s.batch), dispatch_(s.dispatch), tensor_(s.parallelism.tensor), profile_(s.profile),
-      roofline_(s.profile) {}
+    : model_(s.model), batch_(s.batch), dispatch_(s.dispatch), tensor_(s.parallelism.tensor),
+      sequence_(s.parallelism.sequence), profile_(s.profile), roofline_(s.profile) {}
 
 Seconds StageCost::attention_block(std::int64_t tokens) const {
     if (!model_.attention) return {};
@@ -27,7 +27,8 @@ Seconds StageCost::attention_block(std::int64_t tokens) const {
     const double length = real(batch_.tokens_per_sequence);
     const double attended = real(batch_.context) + (a.causal ? (length + 1) / 2 : length);
     const Flops flops(4.0 * real(tokens) * attended * real(q));  // scores and weighted values, 2 each
-    const double sequences = real(tokens) / length;
+    // Each of the ranks that share a sequence reads all of its keys and values.
+    const double sequences = real(tokens) / length * real(sequence_);
     const double cached = sequences * (real(batch_.context) + length) * 2.0 * real(kv);
     const double bytes = (2.0 * real(tokens) * real(q) + cached) * activation_bytes;
     return roofline_.dense(model_.dtype, tokens, q + 2 * kv, model_.hidden) + roofline_.attention(flops, bytes) +
@@ -51,6 +52,14 @@ Seconds StageCost::attention(std::int64_t tokens) const {
     Seconds time = (1.0 + dense) * attention_block(tokens);
     if (dense > 0) time += dense * feed_forward(profile_.dense, std::array{tokens}, model_.dense_ffn);
     return time;
+}
+
+Seconds StageCost::projection(std::int64_t tokens) const {
+    if (tokens == 0 || !model_.attention) return {};
+    const AttentionSpec& a = *model_.attention;
+    const std::int64_t q = a.heads / tensor_ * a.head_dim;
+    const std::int64_t kv = (a.kv_heads + tensor_ - 1) / tensor_ * a.head_dim;
+    return roofline_.dense(model_.dtype, tokens, q + 2 * kv, model_.hidden);
 }
 
 Seconds StageCost::gate(std::int64_t tokens) const {
@@ -105,8 +114,13 @@ int StageCost::attention_all_reduces() const {
 
 Bytes StageCost::keys_and_values(std::int64_t tokens) const {
     if (!model_.attention) return {};
+    return keys_and_values_of_layer(tokens) * model_.moe_layers;
+}
+
+Bytes StageCost::keys_and_values_of_layer(std::int64_t tokens) const {
+    if (!model_.attention) return {};
     const AttentionSpec& a = *model_.attention;
-    const std::int64_t blocks = model_.moe_layers * (1 + model_.dense_layers_per_moe_layer);
+    const std::int64_t blocks = 1 + model_.dense_layers_per_moe_layer;
     return Bytes(tokens * blocks * 2 * ((a.kv_heads + tensor_ - 1) / tensor_ * a.head_dim) * 2);
 }
 

@@ -17,6 +17,8 @@ class StageCost {
     // All attention blocks and dense layers up to and including one MoE layer's: (1 + dense) attention blocks, each
     // projections -> fused attention -> projection, and `dense` feed-forward layers.
     [[nodiscard]] Seconds attention(std::int64_t tokens) const;
+    // Of that, what comes before the first keys and values are there: one projection.
+    [[nodiscard]] Seconds projection(std::int64_t tokens) const;
     [[nodiscard]] Seconds gate(std::int64_t tokens) const;    // logits: tokens x hidden . hidden x experts
     [[nodiscard]] Seconds select(std::int64_t tokens) const;  // softmax and top-k over fp32 logits
     [[nodiscard]] Seconds pack(std::int64_t rows) const;      // gather into send buffers
@@ -33,8 +35,10 @@ class StageCost {
     // dense layer.
     [[nodiscard]] int attention_all_reduces() const;
     [[nodiscard]] Bytes activation(std::int64_t rows) const;  // rows x hidden in bf16
-    // Keys and values, in bf16, that one rank has of so many tokens in all attention blocks of the run.
+    // Keys and values, in bf16, that one rank has of so many tokens in all attention blocks of the run; and in those of
+    // one MoE layer.
     [[nodiscard]] Bytes keys_and_values(std::int64_t tokens) const;
+    [[nodiscard]] Bytes keys_and_values_of_layer(std::int64_t tokens) const;
 
   private:
     [[nodiscard]] Seconds attention_block(std::int64_t tokens) const;
@@ -43,7 +47,7 @@ class StageCost {
     ModelSpec model_;
     BatchSpec batch_;
     DispatchSpec dispatch_;
-    std::int64_t tensor_;
+    std::int64_t tensor_, sequence_;
     Profile profile_;
     Roofline roofline_;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cost/stage_cost.hpp"
+
 #include "workload/source_tokens.hpp"
 
 namespace moesim {
@@ -38,9 +40,11 @@ Bytes kv_cache_of(const Scenario& s, std::int64_t tokens) {
     const std::int64_t layers = s.model.moe_layers * (1 + s.model.dense_layers_per_moe_layer);
     // A rank's share of the sequences, rounded up: a sequence is cached whole.
     const std::int64_t length = s.batch.tokens_per_sequence;
+    const std::int64_t width = layers * 2 * kv_width(*s.model.attention, s.parallelism.tensor) * activation_bytes;
+    // Where ranks share sequences, each caches its own tokens, and as large a part of the context.
+    if (s.parallelism.sequence > 1) return Bytes((tokens + (tokens * s.batch.context + length - 1) / length) * width);
     const std::int64_t sequences = (tokens + length - 1) / length;
-    return Bytes(layers * sequences * (s.batch.context + length) * 2 *
-                 kv_width(*s.model.attention, s.parallelism.tensor) * activation_bytes);
+    return Bytes(sequences * (s.batch.context + length) * width);
 }
 
 }  // namespace
@@ -126,8 +130,14 @@ std::vector<MemoryLayout> MemoryTally::layouts() const {
         if (m.attention)
             projections = tokens_[r] * (2 * m.attention->heads / s.parallelism.tensor * m.attention->head_dim +
                                         2 * kv_width(*m.attention, s.parallelism.tensor));
-        l.temporary = std::max({Bytes(inner * activation_bytes), Bytes(tokens_[r] * m.experts * logit_bytes),
-                                Bytes(projections * activation_bytes)});
+        // Around a ring two blocks of keys and values come in while two go on, of one MoE layer.
+        const std::int64_t length = s.batch.tokens_per_sequence;
+        const Bytes block =
+            StageCost(s).keys_and_values_of_layer(tokens_[r] + (tokens_[r] * s.batch.context + length - 1) / length);
+        const Bytes going_around = s.parallelism.sequence > 1 ? block * 4 : Bytes{};
+        l.temporary =
+            going_around + std::max({Bytes(inner * activation_bytes), Bytes(tokens_[r] * m.experts * logit_bytes),
+                                     Bytes(projections * activation_bytes)});
         l.reserved = s.profile.memory_reserved.value;
     }
     return all;

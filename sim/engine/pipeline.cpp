@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/ring_attention.hpp"
 #include "network/alltoall/choose.hpp"
 #include "network/collectives/ring.hpp"
 #include "network/collectives/tree.hpp"
@@ -290,15 +291,76 @@ void Pipeline::gather_context() {
         }
 }
 
+std::vector<TaskId> Pipeline::attend(const Batch& b, const std::vector<std::int64_t>& tokens) {
+    std::vector<TaskId> ended(grid_.ranks());
+    const auto shared = static_cast<std::size_t>(scenario_.parallelism.sequence);
+    if (shared == 1) {
+        for (std::size_t r = 0; r < ended.size(); ++r)
+            ended[r] = compute(label(b, Stage::attention, Stream::compute), r, cost_.attention(tokens[r]));
+        return ended;
+    }
+    for (std::size_t first = 0; first < grid_.data(); first += shared)
+        for (std::size_t t = 0; t < grid_.tensor(); ++t) {
+            std::vector<RankId> ranks;
+            for (std::size_t d = first; d < first + shared; ++d) ranks.push_back(grid_.rank(d, t));
+            attend_on_ring(b, ranks, tokens, ended);
+        }
+    return ended;
+}
+
+void Pipeline::attend_on_ring(const Batch& b, std::span<const RankId> ranks, const std::vector<std::int64_t>& tokens,
+                              std::vector<TaskId>& ended) {
+    const Label on_gpu = label(b, Stage::attention, Stream::compute),
+                on_ring = label(b, Stage::attention, Stream::tensor);
+    TaskGraph& graph = result_.graph;
+    std::int64_t most = 0;  // all blocks are as large as the largest
+    for (const RankId rank : ranks) most = std::max(most, tokens[rank.value()]);
+    const std::int64_t length = scenario_.batch.tokens_per_sequence;
+    const std::int64_t context = (most * scenario_.batch.context + length - 1) / length;
+    const Bytes block = cost_.keys_and_values_of_layer(most + context);
+    if (block == Bytes{}) {
+        for (const RankId rank : ranks) ended[rank.value()] = compute(on_gpu, rank.value(), Seconds{});
+        return;
+    }
+    std::vector<TaskId> begin;
+    for (const RankId rank : ranks) {
+        const std::size_t r = rank.value();
+        const TaskId projected = compute(on_gpu, r, cost_.projection(tokens[r]));
+        Task issue;
+        issue.label = on_ring;
+        issue.label.rank = rank;
+        begin.push_back(graph.add(issue));
+        graph.wait(begin.back(), projected);
+        if (tensor_tail_[r] != nothing) graph.wait(begin.back(), tensor_tail_[r]);
+    }
+    const auto messages = two_way_ring_exchange(ranks, block);
+    const auto done = add_rounds(graph, on_ring, ranks, begin, messages, scenario_.network.model, fabric_, messages_);
+    const std::size_t first = graph.tasks().size() - messages.size();
+    const auto steps = ring_steps(ranks, messages);
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+        const std::size_t r = ranks[i].value();
+        const Seconds rest = cost_.attention(tokens[r]) - cost_.projection(tokens[r]);
+        for (const RingStep& step : steps[i]) {
+            ended[r] = compute(on_gpu, r, step.share * rest);
+            for (const std::size_t m : step.arrivals) graph.wait(ended[r], static_cast<TaskId>(first + m));
+        }
+        tensor_tail_[r] = done[i];
+        Label span = on_ring;
+        span.rank = ranks[i];
+        graph.add_span({span, begin[i], done[i], block * i64(ranks.size() - 1)});
+    }
+    for (const Message& m : messages) {
+        count_message({m.from, m.to, m.bytes}, 1, result_.traffic.context);
+        count_on_links(Way::cluster, m.from, m.to, m.bytes);
+    }
+}
+
 void Pipeline::before_experts(Batch& b) {
     route(b);
     const std::size_t ranks = grid_.ranks();
     std::vector<std::int64_t> tokens(ranks);
-    std::vector<TaskId> attended(ranks);
-    for (std::size_t r = 0; r < ranks; ++r) {
-        tokens[r] = b.tokens[grid_.data_of(RankId(r))];
-        attended[r] = compute(label(b, Stage::attention, Stream::compute), r, cost_.attention(tokens[r]));
-    }
+    for (std::size_t r = 0; r < ranks; ++r) tokens[r] = b.tokens[grid_.data_of(RankId(r))];
+    const std::vector<TaskId> attended = attend(b, tokens);
     const auto summed =
         all_reduce(label(b, Stage::attention, Stream::tensor), attended, tokens, cost_.attention_all_reduces());
     for (std::size_t r = 0; r < ranks; ++r) {

@@ -40,6 +40,12 @@ class Pipeline {
     void experts(Batch& b);         // expert, return
     void after_experts(Batch& b);   // unpack .. residual
     void route(Batch& b);
+    // Attention of all ranks: where each has ended.  [rank]
+    std::vector<TaskId> attend(const Batch& b, const std::vector<std::int64_t>& tokens);
+    // Of ranks that share sequences: keys and values go around a ring both ways, and each rank attends to what has
+    // come.
+    void attend_on_ring(const Batch& b, std::span<const RankId> ranks, const std::vector<std::int64_t>& tokens,
+                        std::vector<TaskId>& ended);
     // Before anything else: the keys and values of the newest tokens go to all ranks of their expert group.
     void gather_context();
     void count_layer(const Batch& b, std::int64_t chosen, std::int64_t dropped);

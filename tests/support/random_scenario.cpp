@@ -175,6 +175,10 @@ Scenario random_scenario(std::uint64_t number) {
         s.batch.tokens_per_sequence = 1;
     }
     if (s.parallelism.tensor > 1 && coin(random)) s.parallelism.all_reduce = AllReduce::tree;
+    const std::int64_t shared = s.parallelism.expert;  // a divisor of data
+    if (s.model.attention && s.dispatch.algorithm != Algorithm::context_coherent &&
+        s.batch.tokens_per_sequence >= shared && number % 3 == 0)
+        s.parallelism.sequence = shared;
     return s;
 }
 

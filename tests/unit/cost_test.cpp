@@ -111,6 +111,7 @@ TEST_CASE("attention counts scores over what a token attends to") {
     s.batch.context = 100;
     CHECK(StageCost(s).attention(4).value() == Approx((24576 + 26240) / 1e12).epsilon(1e-12));
     CHECK(StageCost(s).attention_all_reduces() == 1);
+    CHECK(StageCost(s).projection(4).value() == Approx(2.0 * 4 * 32 * 64 / 1e12).epsilon(1e-12));
 }
 
 TEST_CASE("dense layers between MoE layers add their attention and feed-forward") {

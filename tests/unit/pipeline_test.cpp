@@ -1,4 +1,9 @@
 // Whole layers whose time can be worked out by hand.
+#include <set>
+
+#include "cost/stage_cost.hpp"
+#include "engine/ring_attention.hpp"
+#include "network/collectives/ring.hpp"
 #include "support/catch.hpp"
 #include "support/scenarios.hpp"
 #include "support/simulation.hpp"
@@ -233,6 +238,49 @@ TEST_CASE("a tensor-parallel group may reduce over trees") {
     const double tree = stage_value(simulate_document(s), "expert", "mean_s");
     s.parallelism.all_reduce = AllReduce::ring;
     CHECK(stage_value(simulate_document(s), "expert", "mean_s") - tree == Approx(10e-6).epsilon(1e-3));
+}
+
+TEST_CASE("ranks that share sequences attend to what the ring has brought them") {
+    // Four GPUs, 400 of 1600 tokens of one sequence each, 1 kv head of 8: a block is 400 * 2 * 8 * 2 B = 12800 B. Both
+    // ways around over one link out: step 1 takes 2 * 12.8 us and brings two blocks, step 2 12.8 us and one. With
+    // fast compute the last quarter of the attention follows both; with fast links all four follow each other.
+    Scenario s = even(4, 400);
+    s.batch.sequences = 1;
+    s.batch.tokens_per_sequence = 1600;
+    s.model.attention = AttentionSpec{2, 1, 8, true};
+    s.profile.memory_bandwidth.value = BytesPerSecond(1e18);
+    s.profile.peak_bf16->value = FlopsPerSecond(1e16);
+    const double alone = simulate_document(s)["makespan_s"].get<double>();
+    s.parallelism.sequence = 4;
+    const StageCost cost(s);
+    const double all = cost.attention(400).value(), projection = cost.projection(400).value();
+    const auto d = simulate_document(s);
+    CHECK(d["makespan_s"].get<double>() - alone == is(projection + 38.4e-6 + (all - projection) / 4 - all));
+    CHECK(d["traffic"]["context_bytes"] == 4 * 3 * 12800);
+    s.topology.nvlink.bandwidth = BytesPerSecond(1e18);
+    const double overlapped = simulate_document(s)["makespan_s"].get<double>();
+    s.parallelism.sequence = 1;
+    CHECK(overlapped == is(simulate_document(s)["makespan_s"].get<double>()));
+}
+
+TEST_CASE("on a ring each step brings the blocks of one place more on both sides") {
+    std::vector<RankId> ranks;
+    for (std::size_t r = 0; r < 4; ++r) ranks.emplace_back(r);
+    const auto messages = two_way_ring_exchange(ranks, Bytes(1));
+    const auto steps = ring_steps(ranks, messages);
+    REQUIRE(steps.size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) {
+        REQUIRE(steps[i].size() == 3);
+        CHECK(steps[i][0].arrivals.empty());
+        CHECK(steps[i][0].share == is(0.25));
+        REQUIRE(steps[i][1].arrivals.size() == 2);
+        CHECK(steps[i][1].share == is(0.5));
+        std::set<std::size_t> from;
+        for (const std::size_t m : steps[i][1].arrivals) from.insert(messages[m].from.value());
+        CHECK(from == std::set<std::size_t>{(i + 1) % 4, (i + 3) % 4});
+        REQUIRE(steps[i][2].arrivals.size() == 1);
+        CHECK(steps[i][2].share == is(0.25));
+    }
 }
 
 TEST_CASE("shared experts of a tensor-parallel group are summed up too") {
