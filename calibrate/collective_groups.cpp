@@ -108,16 +108,16 @@ void add_normal(std::vector<Group>& groups, const std::vector<DeepEpCall>& calls
                   0.1};
         if (combine) one.figures.push_back(PHASE(deepep_normal, reduce_rate.value()));
         Group old{one.name + ", older release", "h100-sxm", "", "all", {}, {}, 0.1};
+        // The multiprocessors hold back all rows, so that none tells the NIC's rate: it is set.
         Group two{fmt::format("DeepEP normal {}, two nodes", way(combine)),
                   "h100-sxm",
                   "4 and 24 SMs",
                   "8, 12, 16, 20 SMs",
                   {PHASE(deepep_normal, nodes->start_up), PHASE(deepep_normal, nodes->rows_in_flight),
-                   PHASE(deepep_normal, nodes->half_rows), PHASE(deepep_normal, nodes->sm_rate)},
+                   PHASE(deepep_normal, nodes->half_rows), PHASE(deepep_normal, nodes->sm_rate),
+                   PHASE(deepep_normal, nodes->shared_rate)},
                   {},
                   0.1};
-        // Combine is held back by the multiprocessors in all rows, so that its rows do not tell the NIC's rate.
-        if (!combine) two.figures.push_back(PHASE(deepep_normal, nodes->nic));
         for (const DeepEpCall& c : calls) {
             if (c.combine != combine) continue;
             if (c.nodes == 2) {
