@@ -14,6 +14,7 @@ struct GroupSample {
     std::string share;  // what is held out as a whole: "8 GPUs"
     bool fitted = true;
     bool large = false;  // NCCL from 1 MiB a rank: above the sizes at which single readings scatter
+    std::string alike;   // the same for calls that differ in nothing that costs time; empty where none are known
 };
 
 struct Group {

@@ -45,9 +45,12 @@ DeepEpNormalPhase normal_phase(const JsonValue& value) {
                         std::nullopt};
     if (o["reduce_rate"].present()) p.reduce_rate = sourced_bandwidth(o["reduce_rate"]);
     if (o["nodes"].present()) {
-        const JsonObject n(o["nodes"], {"start_up", "rows_in_flight", "half_rows", "sm_rate", "nic"});
-        p.nodes = {sourced_time(n["start_up"]), sourced_number(n["rows_in_flight"], 0, most_rows),
-                   sourced_number(n["half_rows"], 1e-3, most_rows), sourced_bandwidth(n["sm_rate"]),
+        const JsonObject n(o["nodes"], {"start_up", "rows_in_flight", "half_rows", "sm_rate", "shared_rate", "nic"});
+        p.nodes = {sourced_time(n["start_up"]),
+                   sourced_number(n["rows_in_flight"], 0, most_rows),
+                   sourced_number(n["half_rows"], 1e-3, most_rows),
+                   sourced_bandwidth(n["sm_rate"]),
+                   sourced_bandwidth(n["shared_rate"]),
                    sourced_bandwidth(n["nic"])};
     }
     return p;
@@ -101,11 +104,10 @@ Out to_json(const DeepEpNormalPhase& p) {
              {"nvlink", to_json(p.nvlink)}};
     if (p.reduce_rate) j["reduce_rate"] = to_json(*p.reduce_rate);
     if (p.nodes)
-        j["nodes"] = {{"start_up", to_json(p.nodes->start_up)},
-                      {"rows_in_flight", to_json(p.nodes->rows_in_flight)},
-                      {"half_rows", to_json(p.nodes->half_rows)},
-                      {"sm_rate", to_json(p.nodes->sm_rate)},
-                      {"nic", to_json(p.nodes->nic)}};
+        j["nodes"] = {
+            {"start_up", to_json(p.nodes->start_up)},       {"rows_in_flight", to_json(p.nodes->rows_in_flight)},
+            {"half_rows", to_json(p.nodes->half_rows)},     {"sm_rate", to_json(p.nodes->sm_rate)},
+            {"shared_rate", to_json(p.nodes->shared_rate)}, {"nic", to_json(p.nodes->nic)}};
     return j;
 }
 

@@ -49,7 +49,8 @@ struct DeepEpNormalPhase {
         Sourced<Seconds> start_up;  // more than inside a node
         Sourced<double> rows_in_flight, half_rows;
         Sourced<BytesPerSecond> sm_rate;
-        Sourced<BytesPerSecond> nic;  // attained by one GPU's NIC
+        Sourced<BytesPerSecond> shared_rate;  // at which rows pass what all multiprocessors have in common
+        Sourced<BytesPerSecond> nic;          // attained by one GPU's NIC
         bool operator==(const Nodes&) const = default;
     };
     Sourced<Seconds> start_up;

@@ -32,7 +32,8 @@ CallLimits deepep_normal_limits(const DeepEpNormalPhase& p, const DeepEpNormalCa
     limits.nvlink = p.nvlink.value;
     if (call.across_nodes) {
         const auto& n = p.nodes.value();
-        limits.copy = n.sm_rate.value * call.multiprocessors;
+        const double apart = n.sm_rate.value.value() * call.multiprocessors;
+        limits.copy = BytesPerSecond(1 / (1 / apart + 1 / n.shared_rate.value.value()));
         limits.copies_inside = false;
         limits.nic = n.nic.value;
         return limits;

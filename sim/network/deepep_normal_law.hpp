@@ -4,7 +4,10 @@
 // One rank sends N rows of w bytes through S multiprocessors, S/2 channels:
 //   start_up + w / first_row_rate                                         the first row crosses an empty pipeline
 //   + rows_in_flight w / sm_rate x / (x + half_rows), x = N / (S/2)       the channels' pipelines fill once
-//   + the rows on the links of with_call_limits: the multiprocessors copy a row in sqrt(row_time^2 + (w/sm_rate)^2) / S
+//   + the rows on the links of with_call_limits: the multiprocessors copy a row in
+//       sqrt(row_time^2 + (w / sm_rate)^2) / S   inside a node,
+//       w / sm_rate / S + w / shared_rate        across nodes: what the channels have in common (memory, the NIC's
+//                                                queue) serves them in turn; each more brings less than the one before
 // Inside a node N counts (token, GPU) pairs, the GPU's own included. Across nodes it counts (token, node) pairs, the
 // own node included (a message to oneself); they go over the NICs between GPUs of the same place, and what is forwarded
 // inside nodes takes NVLink only. In combine a rank also sums up its results: no rank ends before deepep_normal_least.

@@ -28,7 +28,7 @@ Profile varied(std::uint64_t seed) {
     for (auto* phase : {&p.collectives.deepep_normal->dispatch, &p.collectives.deepep_normal->combine}) {
         for (auto* s : {&phase->start_up, &phase->row_time, &phase->nodes->start_up}) vary(*s, random);
         for (auto* r : {&phase->first_row_rate, &phase->sm_rate, &phase->nvlink, &*phase->reduce_rate,
-                        &phase->nodes->sm_rate, &phase->nodes->nic})
+                        &phase->nodes->sm_rate, &phase->nodes->shared_rate, &phase->nodes->nic})
             vary(*r, random);
         for (auto* c : {&phase->rows_in_flight, &phase->half_rows, &phase->nodes->half_rows}) vary(*c, random);
     }

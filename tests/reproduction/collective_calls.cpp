@@ -12,12 +12,6 @@
 namespace moesim::test {
 namespace {
 
-Profile shipped(const std::string& name) {
-    const std::string file = std::string(MOESIM_SOURCE_DIR) + "/topologies/profiles/" + name + ".json";
-    std::ifstream in(file);
-    return parse_profile(nlohmann::json::parse(in), file);
-}
-
 double quantile(std::vector<double> values, double part) {
     std::sort(values.begin(), values.end());
     const double at = part * static_cast<double>(values.size() - 1);
@@ -44,6 +38,15 @@ std::vector<PredictedCall> CollectiveGroup::held() const {
 std::vector<PredictedCall> CollectiveGroup::large_held() const {
     return chosen(calls, [](const PredictedCall& c) { return !c.fitted && c.large; });
 }
+std::vector<PredictedCall> CollectiveGroup::uncontradicted_held() const {
+    return chosen(calls, [](const PredictedCall& c) { return !c.fitted && !c.contradicted; });
+}
+
+Profile shipped_profile(const std::string& name) {
+    const std::string file = std::string(MOESIM_SOURCE_DIR) + "/topologies/profiles/" + name + ".json";
+    std::ifstream in(file);
+    return parse_profile(nlohmann::json::parse(in), file);
+}
 
 Errors errors_of(const std::vector<PredictedCall>& calls) {
     std::vector<double> errors;
@@ -58,17 +61,27 @@ Errors errors_of(const std::vector<PredictedCall>& calls) {
 std::vector<CollectiveGroup> reproduce_collectives() {
     std::vector<CollectiveGroup> all;
     for (const Group& group : collective_groups(measured_calls())) {
-        const Profile profile = shipped(group.machine);
+        const Profile profile = shipped_profile(group.machine);
         CollectiveGroup& g = all.emplace_back();
         g = {group.name, group.machine, group.fitted_to, group.held_out, group.samples.size(), {}};
         std::map<std::string, std::vector<double>> readings;
+        std::map<std::string, double> least;  // of calls alike
+        std::vector<std::string> alike;       // [call]
         for (const GroupSample& s : group.samples) {
             std::vector<double>& of_call = readings[s.call];
             of_call.push_back(s.sample.measured);
-            if (of_call.size() == 1)
-                g.calls.push_back({s.call, s.share, s.fitted, s.large, s.sample.predict(profile), 0});
+            if (of_call.size() > 1) continue;
+            g.calls.push_back({s.call, s.share, s.fitted, s.large, s.sample.predict(profile), 0});
+            alike.push_back(s.alike);
         }
-        for (PredictedCall& c : g.calls) c.measured = quantile(readings[c.call], 0.5);
+        for (std::size_t i = 0; i < g.calls.size(); ++i) {
+            PredictedCall& c = g.calls[i];
+            c.measured = quantile(readings[c.call], 0.5);
+            double& of_alike = least.try_emplace(alike[i], c.measured).first->second;
+            of_alike = std::min(of_alike, c.measured);
+        }
+        for (std::size_t i = 0; i < g.calls.size(); ++i)
+            g.calls[i].contradicted = !alike[i].empty() && g.calls[i].measured > 1.25 * least[alike[i]];
     }
     return all;
 }

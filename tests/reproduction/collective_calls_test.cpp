@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "calibrate/collective_groups.hpp"
 #include "reproduction/measured.hpp"
 #include "support/catch.hpp"
 
@@ -28,12 +29,12 @@ const std::set<std::string> without_bars = {
 const std::map<std::string, std::set<std::string>> known_misses = {
     // The step between protocols: 4 GPUs take as long for 256 KiB as for 128 KiB.
     {"NCCL all-to-all, PCIe (l40s)", {"4 GPUs, 262144 B"}},
-    // One reading of 35.7 us between neighbours of 26 us (8 and 16 tokens).
+    // One reading of 35.7 us between neighbours of 26 us (8 and 16 tokens); with 256 experts it is 26.0 us.
     {"DeepEP normal dispatch, one node (h100-sxm)", {"8 ranks, hidden 2048, 12 tokens, top-8 of 128, 16 SMs"}},
 };
 
 // Shares of a group that stand apart in the table itself.
-//   12 SMs: from 4096 tokens on, two nodes take 5.3 us a token and multiprocessor, where 8 and 16 take 3.7.
+//   12 SMs: from 4096 tokens on, two nodes take 5.3 us a token and multiprocessor, where 8 and 16 take 3.7; see below.
 const std::map<std::string, std::set<std::string>> shares_apart = {
     {"DeepEP normal dispatch, two nodes (h100-sxm)", {"12 SMs"}}};
 
@@ -68,6 +69,34 @@ TEST_CASE("calls held out of the fits are met", "[reproduction]") {
         ++barred;
     }
     CHECK(barred == 17);
+}
+
+TEST_CASE("the one reading inside a node that is missed is contradicted by its repeat", "[reproduction]") {
+    for (const CollectiveGroup& g : reproduce_collectives()) {
+        if (g.name != "DeepEP normal dispatch, one node") continue;
+        const auto rest = g.uncontradicted_held();
+        CHECK(rest.size() + 1 == g.held().size());
+        CHECK(errors_of(rest).worst <= 0.14);
+    }
+}
+
+TEST_CASE("the calls across nodes with 12 SMs are those of a slower NIC", "[reproduction]") {
+    // Each count of SMs was timed over connections of its own. 18 GB/s a GPU, where 24 SMs show 44, explain both ways.
+    std::size_t explained = 0;
+    for (const moesim::Group& g : moesim::collective_groups(measured_calls())) {
+        if (g.machine != "h100-sxm" || g.name.find("two nodes") == std::string::npos) continue;
+        if (g.name.find("normal") == std::string::npos) continue;
+        moesim::Profile p = shipped_profile(g.machine);
+        auto& normal = *p.collectives.deepep_normal;
+        for (auto* phase : {&normal.dispatch, &normal.combine}) phase->nodes->nic.value = moesim::BytesPerSecond(18e9);
+        for (const moesim::GroupSample& s : g.samples) {
+            if (s.share != "12 SMs") continue;
+            INFO(g.name << ": " << s.call);
+            CHECK(std::abs(s.sample.predict(p) / s.sample.measured - 1) <= 0.09);
+            ++explained;
+        }
+    }
+    if (!reproduce_collectives().empty()) CHECK(explained == 46);
 }
 
 TEST_CASE("most calls held out of the fits are met well", "[reproduction]") {

@@ -90,6 +90,8 @@ void print_collectives() {
         fmt::print("{} ({}, {} readings)\n", g.name, g.machine, g.readings);
         print_errors("fitted", g.fitted_to, g.fitted());
         print_errors("held out", g.held_out, g.held());
+        if (const auto rest = g.uncontradicted_held(); rest.size() < g.held().size())
+            print_errors("held out", fmt::format("{}, no contradicted ones", g.held_out), rest);
         if (!g.large_held().empty()) print_errors("held out", g.held_out + ", 1 MiB and more", g.large_held());
     }
 }

@@ -19,7 +19,7 @@ NcclProfile round_nccl() {
 DeepEpNormalPhase round_normal() {
     return {us(10),    gb(1),   number(2),
             number(8), us(3),   gb(0.25),
-            gb(100),   gb(0.1), DeepEpNormalPhase::Nodes{us(2), number(3), number(4), gb(0.5), gb(0.4)}};
+            gb(100),   gb(0.1), DeepEpNormalPhase::Nodes{us(2), number(3), number(4), gb(0.5), gb(6), gb(0.4)}};
 }
 
 DeepEpLowLatencyPhase round_low_latency() {

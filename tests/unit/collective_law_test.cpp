@@ -80,14 +80,17 @@ TEST_CASE("a normal dispatch inside a node by hand") {
 
 TEST_CASE("a normal dispatch across nodes by hand") {
     // As above, with 2 us more, 3 rows in flight at 1000 B / 0.5 GB/s = 2 us each, half at 4 rows a channel:
-    // 16 rows are 8 a channel: 8 / 12 of 6 us = 4 us. 10 + 1 + 2 + 4 = 17 us. Copies: 4 * 0.5 GB/s.
+    // 16 rows are 8 a channel: 8 / 12 of 6 us = 4 us. 10 + 1 + 2 + 4 = 17 us. A row of 1000 B is
+    // copied in 1000 B / (4 * 0.5 GB/s) = 0.5 us, and passes what they share, 6 GB/s, in 1/6 us: 1000 B / (2/3 us).
     const DeepEpNormalPhase p = round_normal();
     const DeepEpNormalCall call{4, Bytes(1000), true};
     CHECK(deepep_normal_start_up(p, call, 16).value() == is(17e-6));
     const CallLimits limits = deepep_normal_limits(p, call);
-    CHECK(limits.copy.value() == is(2e9));
+    CHECK(limits.copy.value() == is(1.5e9));
     CHECK(limits.nic->value() == is(0.4e9));
     CHECK_FALSE(limits.copies_inside);
+    // Twice the multiprocessors bring less than twice as much: 1 / (1/4 + 1/6) = 2.4 GB/s.
+    CHECK(deepep_normal_limits(p, {8, Bytes(1000), true}).copy.value() == is(2.4e9));
 }
 
 TEST_CASE("a low-latency dispatch by hand") {
