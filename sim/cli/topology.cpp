@@ -53,7 +53,13 @@ std::string answer(const Options& o, const TopologySpec& spec) {
         case Format::htsim: return htsim_connections(fabric, message_size(o));
         case Format::moesim: break;
     }
-    return to_json(listed(spec, fabric)).dump(1) + "\n";
+    const TopologySpec list = listed(spec, fabric);
+    if (const double share = rerouted_share(fabric, build_fabric(list)); share > 0)
+        fmt::print(stderr,
+                   "moesim: note: a list of links has shortest routes: {:.1f}% of the pairs of GPUs take another "
+                   "way than in {}\n",
+                   100 * share, o.topology);
+    return to_json(list).dump(1) + "\n";
 }
 
 void show(const Options& o) {

@@ -100,8 +100,8 @@ struct ListedLink {
     bool operator==(const ListedLink&) const = default;
 };
 
-// Any cluster, link by link. Routes are the shortest by links, then by latency; of equal ones the lowest link ids, or
-// one by hash.
+// Any cluster, link by link. Routes are the shortest by links, of those the fastest, then by latency; of equal ones
+// the lowest link ids, or one by hash.
 struct LinkListSpec {
     std::vector<std::int64_t> node_of_gpu;  // [gpu]; the GPUs of a node follow each other
     std::vector<std::string> switches;      // names

@@ -123,4 +123,22 @@ TopologySpec listed(const TopologySpec& spec, const Fabric& fabric) {
     return t;
 }
 
+double rerouted_share(const Fabric& fabric, const Fabric& other) {
+    const auto names = [](const Fabric& f, RankId from, RankId to) {
+        std::vector<std::string> all;
+        const Route route = f.route(from, to);
+        for (const LinkId l : route.links()) all.push_back(f.link(l).name);
+        return all;
+    };
+    const std::size_t step = (fabric.ranks() + 255) / 256;
+    std::size_t pairs = 0, rerouted = 0;
+    for (std::size_t i = 0; i < fabric.ranks(); i += step)
+        for (std::size_t j = 0; j < fabric.ranks(); j += step) {
+            if (i == j) continue;
+            ++pairs;
+            rerouted += names(fabric, RankId(i), RankId(j)) != names(other, RankId(i), RankId(j)) ? 1 : 0;
+        }
+    return pairs == 0 ? 0 : static_cast<double>(rerouted) / static_cast<double>(pairs);
+}
+
 }  // namespace moesim

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "config/link_graph.hpp"
@@ -21,10 +22,13 @@ class LinkListRouter final : public Router {
         next_.resize(gpus * vertices_);
         std::map<std::vector<std::uint32_t>, std::uint32_t> known;
         std::vector<std::uint32_t> order, best;
-        std::vector<double> latency(vertices_);
+        struct Way {  // from a vertex on
+            double narrowest = 0, latency = 0;
+        };
+        std::vector<Way> ways(vertices_);
         for (std::size_t to = 0; to < gpus; ++to) {
             const auto hops = graph.hops_to(to, order);
-            latency[to] = 0;
+            ways[to] = {std::numeric_limits<double>::infinity(), 0};
             for (const std::uint32_t v : order) {  // nearest first, so that what comes next is known
                 if (v == to) continue;
                 best.clear();
@@ -32,9 +36,14 @@ class LinkListRouter final : public Router {
                     const std::uint32_t w = to_[l];
                     const bool through = w >= gpus || w == to || list.gpus_forward;
                     if (!through || hops[w] == LinkGraph::unreachable || hops[w] + 1 != hops[v]) continue;
-                    const double sum = list.links[l].spec.latency.value() + latency[w];
-                    if (best.empty() || sum < latency[v]) best.clear(), latency[v] = sum;
-                    if (sum == latency[v] && (hash || best.empty())) best.push_back(l);
+                    const LinkSpec& link = list.links[l].spec;
+                    const Way way{std::min(link.bandwidth.value(), ways[w].narrowest),
+                                  link.latency.value() + ways[w].latency};
+                    const auto better = [](const Way& a, const Way& b) {
+                        return a.narrowest != b.narrowest ? a.narrowest > b.narrowest : a.latency < b.latency;
+                    };
+                    if (best.empty() || better(way, ways[v])) best.clear(), ways[v] = way;
+                    if (!better(ways[v], way) && (hash || best.empty())) best.push_back(l);
                 }
                 const auto [at, is_new] = known.try_emplace(best, static_cast<std::uint32_t>(choices_.size()));
                 if (is_new) choices_.push_back(best);

@@ -14,6 +14,7 @@
 #include "support/catch.hpp"
 #include "support/in_child.hpp"
 #include "support/program.hpp"
+#include "support/scenarios.hpp"
 #include "support/topologies.hpp"
 #include "topology/describe.hpp"
 
@@ -72,6 +73,27 @@ void check_in_simgrid(const TopologySpec& t) {
 }
 
 }  // namespace
+
+TEST_CASE("as a list of links, GPUs of a node still talk over NVLink, though their NICs meet in a leaf as near",
+          "[topology]") {
+    const TopologySpec t = small_tree(2, 2);  // both nodes under one leaf: gpu0 -> leaf0 -> gpu1 is two links as well
+    const Fabric fabric = build_fabric(t), list = build_fabric(listed(t, fabric));
+    const Route route = list.route(RankId(0), RankId(1));
+    REQUIRE(route.links().size() == 2);
+    CHECK(list.link(route.links()[0]).name == "gpu0.nvlink.up");
+    CHECK(list.link(route.links()[1]).name == "gpu1.nvlink.down");
+    CHECK(rerouted_share(fabric, list) == 0);
+}
+
+TEST_CASE("the share of pairs that take another way", "[topology]") {
+    // Two nodes of two GPUs on two rails: across rails moesim's own routes take NVLink. A list's take the spine, which
+    // is as near, where NVLink is slow to start: 4 of 12 pairs.
+    TopologySpec t = small_rails(2, 2, CrossRail::nvlink);
+    t.nvlink.latency = Seconds(5e-6);
+    const Fabric fabric = build_fabric(t);
+    CHECK(rerouted_share(fabric, fabric) == 0);
+    CHECK(rerouted_share(fabric, build_fabric(listed(t, fabric))) == Approx(4.0 / 12));
+}
 
 TEST_CASE("SimGrid reads the exported platform and has the same routes, latencies and bandwidths", "[topology]") {
     check_in_simgrid(small_rails(4, 2, CrossRail::nvlink));

@@ -193,7 +193,7 @@ TEST_CASE("a ring of eight: how far, and how much all pairs get across", "[topol
     CHECK(d.bisection_all_pairs.value() == Approx(16 * 1e8 / 10));
 }
 
-TEST_CASE("a list of links is routed by hops, then latency, then the lowest id", "[topology]") {
+TEST_CASE("a list of links is routed by hops, then rate, then latency, then the lowest id", "[topology]") {
     TopologySpec spec = small_list();
     CHECK(read_back(spec) == spec);
     const Fabric f = build_fabric(spec);
@@ -202,11 +202,14 @@ TEST_CASE("a list of links is routed by hops, then latency, then the lowest id",
     CHECK(route_names(f, 0, 2) == Names{"nic0.up", "nic2.down"});
     CHECK_FALSE(f.crosses_nodes(RankId(0), RankId(1)));
     CHECK(f.crosses_nodes(RankId(1), RankId(2)));
-    // A second way to the switch: as fast, so the first one stays; faster, so it is taken.
-    spec.list.links.push_back({"second", 0, 3, link_spec(1e6, 1e-6), LinkClass::nic});
+    // A second way to the switch: as good, so the first one stays; sooner there, so it is taken; slower, so it is not.
+    spec.list.links.push_back({"second", 0, 3, spec.list.links[2].spec, LinkClass::nic});
+    REQUIRE(spec.list.links[2].name == "nic0.up");
     CHECK(route_names(build_fabric(spec), 0, 2) == Names{"nic0.up", "nic2.down"});
     spec.list.links.back().spec.latency = Seconds(0.5e-6);
     CHECK(route_names(build_fabric(spec), 0, 2) == Names{"second", "nic2.down"});
+    spec.list.links.back().spec.bandwidth = spec.list.links[2].spec.bandwidth * 0.5;
+    CHECK(route_names(build_fabric(spec), 0, 2) == Names{"nic0.up", "nic2.down"});
 }
 
 TEST_CASE("GPUs of a list pass nothing on unless it says so", "[topology]") {
