@@ -68,6 +68,9 @@ struct ParallelismSpec {
 
 enum class PlacementMethod : unsigned char { contiguous, round_robin };
 
+// Which copy of an expert that has several a token goes to: one as near as there is, or each in turn.
+enum class ReplicaPolicy : unsigned char { locality, round_robin };
+
 // sequential: a micro-batch goes through all layers before the next one starts.
 // interleaved: in every layer all micro-batches take turns, so that one computes while another communicates.
 enum class Order : unsigned char { sequential, interleaved };
