@@ -118,7 +118,7 @@ void Pipeline::route(Batch& b) {
     }
     for (std::size_t d = 0; d < grid_.data(); ++d)
         b.tokens.push_back(homes_.empty() ? i64(sent[d].tokens()) : homes_[b.micro_batch].tokens(d));
-    CopyChooser chooser(result_.plan.placement, LayerId(b.layer), ReplicaPolicy::locality, grid_, fabric_);
+    CopyChooser chooser(result_.plan.placement, LayerId(b.layer), scenario_.placement.replicas, grid_, fabric_);
     if (!homes_.empty()) {
         auto parts = homes_[b.micro_batch].move(sent, chunks, chooser, scenario_.dispatch.dedup, fabric_);
         b.exchanges = std::move(parts.out);

@@ -105,7 +105,7 @@ TEST_CASE("no token is lost, and experts compute what they were sent", "[token-h
         const Scenario s = random_scenario(i);
         const Fabric fabric = build_fabric(s.topology);
         const RankGrid grid(s.parallelism);
-        const Placement placement = make_placement(s.placement, s.model, s.parallelism);
+        const Placement placement = make_placement(s.placement.method, s.model, s.parallelism);
         RandomStream random(stream_key(23, 0), i);
         std::vector<std::int64_t> tokens;
         std::map<std::pair<std::size_t, std::size_t>, std::size_t> home;  // of token (source, index)
