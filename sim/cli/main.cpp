@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/version.hpp"
 #include "cli/output.hpp"
+#include "cli/placement.hpp"
 #include "cli/run.hpp"
 #include "cli/topology.hpp"
 #include "cli/workload.hpp"
@@ -25,6 +26,7 @@ int run_program(int argc, char** argv) {
     moesim::add_run_command(app);
     moesim::add_workload_command(app);
     moesim::add_topology_command(app);
+    moesim::add_placement_command(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

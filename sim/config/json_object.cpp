@@ -130,6 +130,13 @@ std::vector<JsonValue> JsonValue::elements(std::size_t low, std::size_t high) co
     return all;
 }
 
+JsonValue JsonValue::member(std::string_view key) const {
+    const auto at = json->find(key);
+    return {at == json->end() ? nullptr : &*at, file, fmt::format("{}.{}", path, key)};
+}
+
+JsonValue JsonValue::element(std::size_t i) const { return {&(*json)[i], file, fmt::format("{}[{}]", path, i)}; }
+
 JsonObject::JsonObject(JsonValue value, std::initializer_list<std::string_view> keys) : value_(std::move(value)) {
     require_object(keys);
     require_known(keys);
@@ -159,9 +166,6 @@ void JsonObject::require_known(std::initializer_list<std::string_view> keys) con
     }
 }
 
-JsonValue JsonObject::operator[](std::string_view key) const {
-    const auto at = value_.json->find(key);
-    return {at == value_.json->end() ? nullptr : &*at, value_.file, fmt::format("{}.{}", value_.path, key)};
-}
+JsonValue JsonObject::operator[](std::string_view key) const { return value_.member(key); }
 
 }  // namespace moesim

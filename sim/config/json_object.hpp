@@ -41,6 +41,9 @@ struct JsonValue {
     }
     // The elements of an array of `low` to `high` elements.
     [[nodiscard]] std::vector<JsonValue> elements(std::size_t low, std::size_t high) const;
+    // Of a value that is known to be an object, or to be an array of more than `i`; a member may be missing.
+    [[nodiscard]] JsonValue member(std::string_view key) const;
+    [[nodiscard]] JsonValue element(std::size_t i) const;
 };
 
 class JsonObject {

@@ -12,6 +12,7 @@
 #include "config/dispatch_spec.hpp"
 #include "config/dtype.hpp"
 #include "config/network_spec.hpp"
+#include "config/placement_spec.hpp"
 #include "config/profile.hpp"
 #include "config/routing_spec.hpp"
 #include "config/topology_spec.hpp"
@@ -68,8 +69,6 @@ struct ParallelismSpec {
     bool operator==(const ParallelismSpec&) const = default;
 };
 
-enum class PlacementMethod : unsigned char { contiguous, round_robin };
-
 // sequential: a micro-batch goes through all layers before the next one starts.
 // interleaved: in every layer all micro-batches take turns, so that one computes while another communicates.
 enum class Order : unsigned char { sequential, interleaved };
@@ -101,7 +100,7 @@ struct Scenario {
     BatchSpec batch;
     ParallelismSpec parallelism;
     RoutingSpec routing;
-    PlacementMethod placement = PlacementMethod::contiguous;
+    PlacementSpec placement;
     DispatchSpec dispatch;
     ScheduleSpec schedule;
     NetworkSpec network;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "config/placement_document.hpp"
+
 namespace moesim {
 namespace {
 
@@ -36,10 +38,20 @@ double key_value_width(const ModelSpec& m) {
 
 double blocks(const ModelSpec& m) { return real(m.moe_layers) * (1 + real(m.dense_layers_per_moe_layer)); }
 
-double weight_bytes(const ModelSpec& m) {
+// Of experts, all layers together.
+double copies(const Scenario& s) {
+    if (!s.placement.document) return real(s.model.moe_layers) * real(s.model.experts);
+    double sum = 0;
+    for (std::size_t l = 0; l < s.placement.document->layers.size(); ++l)
+        sum += static_cast<double>(s.placement.document->copies(l));
+    return sum;
+}
+
+double weight_bytes(const Scenario& s) {
+    const ModelSpec& m = s.model;
     const double inner =
-        real(m.moe_layers) * (real(m.experts) * real(m.expert_ffn) + real(m.shared_experts) * real(m.shared_ffn) +
-                              real(m.dense_layers_per_moe_layer) * real(m.dense_ffn));
+        copies(s) * real(m.expert_ffn) + real(m.moe_layers) * (real(m.shared_experts) * real(m.shared_ffn) +
+                                                               real(m.dense_layers_per_moe_layer) * real(m.dense_ffn));
     const double attention = blocks(m) * (query_width(m) + key_value_width(m));
     return bytes_of(m.dtype) * real(m.hidden) * ((m.gated ? 3 : 2) * inner + attention);
 }
@@ -100,7 +112,7 @@ std::optional<Excess> excess_of(const Scenario& s) {
         {"routing", "logits before the run (bias steps x tokens x moe_layers x experts)", feedback_logits(s),
          max_logits},
         {"routing", "draws of the drift (step x moe_layers x experts)", drift_draws(s), max_draws},
-        {"model", "bytes of weights", weight_bytes(s.model), max_bytes},
+        {"model", "bytes of weights", weight_bytes(s), max_bytes},
         {"batch", "bytes of cached keys and values", cache_bytes(s), max_bytes},
         {"batch", "bytes sent between ranks", traffic_bytes(s), max_bytes},
     }};

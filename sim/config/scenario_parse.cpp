@@ -102,7 +102,6 @@ ParallelismSpec parse_parallelism(const JsonValue& value, const TopologySpec& to
                         fmt::format("{}, the GPUs of topology \"{}\"", topology.gpus(), topology.name));
     p.expert = o["expert"].integer(1, p.data, "data");
     if (p.data % p.expert != 0) o["expert"].fail(fmt::format("a divisor of data ({})", p.data));
-    if (model.experts % p.expert != 0) o["expert"].fail(fmt::format("a divisor of the {} experts", model.experts));
     if (o["sequence"].present()) {
         p.sequence = o["sequence"].integer(1, p.data, "data");
         if (p.data % p.sequence != 0) o["sequence"].fail(fmt::format("a divisor of data ({})", p.data));
@@ -176,10 +175,9 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
     s.parallelism = parse_parallelism(o["parallelism"], s.topology, s.model);
     s.batch = parse_batch(o["batch"], s.parallelism);
     s.routing = parse_routing(o["routing"], s.model, s.parallelism, resolve);
-    if (o["placement"].present()) {
-        const JsonObject placement(o["placement"], {"method"});
-        s.placement = static_cast<PlacementMethod>(placement["method"].choice({"contiguous", "round_robin"}));
-    }
+    s.placement = parse_placement_spec(o["placement"], s.model, s.parallelism, resolve);
+    if (!s.placement.document && s.model.experts % s.parallelism.expert != 0)
+        o["parallelism"].member("expert").fail(fmt::format("a divisor of the {} experts", s.model.experts));
     s.dispatch =
         parse_dispatch(o["dispatch"], s.profile.max_flows ? s.profile.max_flows->value : DispatchSpec::default_window);
     if (s.dispatch.algorithm == Algorithm::context_coherent && s.model.attention && s.batch.tokens_per_sequence > 1)

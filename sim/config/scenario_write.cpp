@@ -44,7 +44,6 @@ Out json(const std::vector<StragglerSpec>& stragglers) {
 }  // namespace
 
 nlohmann::ordered_json to_json(const Scenario& s) {
-    constexpr std::array<const char*, 2> placements = {"contiguous", "round_robin"};
     constexpr std::array<const char*, 2> orders = {"sequential", "interleaved"};
     Out j = {{"schema", "moesim.scenario/1"}, {"name", s.name}};
     if (!s.description.empty()) j["description"] = s.description;
@@ -60,7 +59,7 @@ nlohmann::ordered_json to_json(const Scenario& s) {
     if (s.parallelism.tensor > 1)
         j["parallelism"]["all_reduce"] = s.parallelism.all_reduce == AllReduce::tree ? "tree" : "ring";
     j["routing"] = to_json(s.routing);
-    j["placement"] = {{"method", placements[static_cast<std::size_t>(s.placement)]}};
+    j["placement"] = to_json(s.placement);
     j["dispatch"] = to_json(s.dispatch);
     j["schedule"] = {{"micro_batches", s.schedule.micro_batches},
                      {"chunks", s.schedule.chunks},

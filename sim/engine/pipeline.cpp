@@ -113,9 +113,9 @@ void Pipeline::route(Batch& b) {
     const auto [sent, limited] = routes_.next_of_all(LayerId(b.layer), b.micro_batch);
     for (std::size_t d = 0; d < grid_.data(); ++d)
         b.tokens.push_back(homes_.empty() ? i64(sent[d].tokens()) : homes_[b.micro_batch].tokens(d));
+    CopyChooser chooser(result_.plan.placement, LayerId(b.layer), scenario_.placement.replicas, grid_, fabric_);
     if (!homes_.empty()) {
-        auto parts = homes_[b.micro_batch].move(sent, chunks, LayerId(b.layer), scenario_.dispatch.dedup,
-                                                result_.plan.placement, result_.plan.fabric);
+        auto parts = homes_[b.micro_batch].move(sent, chunks, chooser, scenario_.dispatch.dedup, fabric_);
         b.exchanges = std::move(parts.out);
         b.returns = std::move(parts.back);
     }
@@ -130,8 +130,7 @@ void Pipeline::route(Batch& b) {
                                             static_cast<std::size_t>(part.size()) * width),
                                width});
         }
-        b.exchanges.push_back(count_exchange(sources, LayerId(b.layer), scenario_.dispatch.dedup,
-                                             result_.plan.placement, grid_, result_.plan.fabric));
+        b.exchanges.push_back(count_exchange(sources, chooser, scenario_.dispatch.dedup, grid_, fabric_));
         b.exchanges.back().forwarded_rows = all_to_all_->staged_rows(b.exchanges.back());
     }
     count_layer(b, limited.chosen, limited.dropped);

@@ -4,7 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "placement/placement.hpp"
 #include "traffic/exchange.hpp"
 #include "traffic/grid.hpp"
 #include "workload/routing.hpp"
@@ -23,12 +22,13 @@ class TokenHomes {
 
     // One layer in `chunks` parts: what each part dispatches from the present homes, and what of it comes to the new
     // ones, counted as if sent from there. Tokens without an expert stay. Afterwards the new homes are the present
-    // ones. sent: [data]: the experts of the tokens of a source
+    // ones. sent: [data]: the experts of the tokens of a source. `chooser` is of the layer, and new: it says which copy
+    // of an expert a token goes to from where it is.
     struct Parts {
         std::vector<Exchange> out, back;  // [chunk]
     };
-    Parts move(std::span<const Routing> sent, std::int64_t chunks, LayerId layer, Dedup dedup,
-               const Placement& placement, const Fabric& fabric);
+    Parts move(std::span<const Routing> sent, std::int64_t chunks, CopyChooser& chooser, Dedup dedup,
+               const Fabric& fabric);
 
   private:
     struct Token {

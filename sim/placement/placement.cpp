@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "placement/document.hpp"
 
 namespace moesim {
 
@@ -43,6 +44,10 @@ Placement make_placement(PlacementMethod method, const ModelSpec& model, const P
             table(layer, e) = static_cast<std::uint32_t>(at);
         }
     return {std::move(table), positions};
+}
+
+Placement make_placement(const PlacementSpec& spec, const ModelSpec& model, const ParallelismSpec& parallelism) {
+    return spec.document ? to_placement(*spec.document) : make_placement(spec.method, model, parallelism);
 }
 
 }  // namespace moesim

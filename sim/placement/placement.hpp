@@ -45,5 +45,7 @@ class Placement {
 // contiguous: expert e at e / (experts / positions). round_robin: at e mod positions.
 // The parser sees to it that positions divides experts.
 Placement make_placement(PlacementMethod method, const ModelSpec& model, const ParallelismSpec& parallelism);
+// The same, or as the scenario's document has it.
+Placement make_placement(const PlacementSpec& spec, const ModelSpec& model, const ParallelismSpec& parallelism);
 
 }  // namespace moesim

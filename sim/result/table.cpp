@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/version.hpp"
+#include "config/placement_document.hpp"
 #include "result/human.hpp"
 
 namespace moesim {
@@ -40,6 +41,17 @@ std::string skew(const RoutingSpec& routing) {
     return fmt::format(" ({})", std::visit(Skew{}, routing.popularity.base));
 }
 
+// Where experts are, and, where some have several copies, how many there are and which one a token takes.
+std::string placement(const PlacementSpec& spec, const Placement& p) {
+    if (!spec.document) return spec.method == PlacementMethod::contiguous ? "contiguous" : "round-robin";
+    if (!p.replicated()) return spec.document->name;
+    double copies = 0;
+    for (std::size_t at = 0; at < p.positions(); ++at) copies += static_cast<double>(p.experts_at(at));
+    return fmt::format("{} ({:.3g} copies an expert, {})", spec.document->name,
+                       copies / static_cast<double>(p.layers() * p.experts()),
+                       spec.replicas == ReplicaPolicy::locality ? "the nearest" : "in turn");
+}
+
 void head(Text& out, const Result& r, const Metrics& m) {
     const Scenario& s = r.plan.scenario;
     out.line("{}", s.name);
@@ -51,7 +63,7 @@ void head(Text& out, const Result& r, const Metrics& m) {
     out.line("  {} tokens a data-parallel rank, routing {}{}, placement {}",
              human_count(static_cast<double>(m.tokens) / static_cast<double>(s.parallelism.data)),
              policy_names[static_cast<std::size_t>(s.routing.policy)], skew(s.routing),
-             s.placement == PlacementMethod::contiguous ? "contiguous" : "round-robin");
+             placement(s.placement, r.plan.placement));
     const std::string within =
         s.network.model == NetworkKind::fluid && s.network.tolerance > 0
             ? fmt::format(" (each transfer's end within about {:.2g}% of its duration)", s.network.tolerance * 100)

@@ -99,8 +99,8 @@ Matrix<std::int64_t> dispatch_bytes(const Scenario& s, const std::string& origin
             if (l < layer.value()) continue;
             std::vector<SourceChoices> sources;
             for (std::size_t d = 0; d < grid.data(); ++d) sources.push_back({d, sent[d].experts, sent[d].width});
-            const Exchange x =
-                count_exchange(sources, layer, plan.scenario.dispatch.dedup, plan.placement, grid, plan.fabric);
+            const Exchange x = count_exchange(sources, layer, plan.scenario.dispatch.dedup, plan.placement, grid,
+                                              plan.fabric, s.placement.replicas);
             for (const Message& message : dispatch_messages(x, row))
                 bytes(message.from.value(), message.to.value()) += message.bytes.value();
             for (std::size_t r = 0; r < grid.ranks(); ++r) bytes(r, r) += x.local_rows[r] * row.value();

@@ -10,7 +10,7 @@ namespace {
 struct SourceCounts {
     std::vector<std::int64_t> to_position;  // [position]: copies that its experts get
     std::vector<std::int64_t> to_node;      // [node]: tokens with an expert there (dedup = node only)
-    std::vector<std::int64_t> assignments;  // [expert]
+    std::vector<std::int64_t> assignments;  // [copy of an expert]
     std::int64_t tokens = 0;
 };
 
@@ -30,20 +30,22 @@ class DistinctSet {
 
 class Counter {
   public:
-    Counter(LayerId layer, Dedup dedup, const Placement& placement, const RankGrid& grid, const Fabric& fabric)
-        : layer_(layer), dedup_(dedup), placement_(placement), grid_(grid), fabric_(fabric) {
+    Counter(const LayerCopies& copies, Dedup dedup, const RankGrid& grid, const Fabric& fabric)
+        : copies_(copies), dedup_(dedup), grid_(grid), fabric_(fabric) {
         out_.local_rows.resize(grid.ranks());
         out_.home_rows.resize(grid.ranks());
         out_.sent_rows.resize(grid.ranks());
         out_.received_rows.resize(grid.ranks());
         out_.forwarded_rows.resize(grid.ranks());
         out_.tokens.resize(grid.ranks());
-        out_.assignments = Matrix<std::int64_t>(grid.ranks(), placement.experts());
+        out_.assignments = Matrix<std::int64_t>(grid.ranks(), copies.experts());
     }
 
-    void add(const SourceChoices& source) {
-        const SourceCounts counts = count(source);
-        for (std::size_t t = 0; t < grid_.tensor(); ++t) lay_onto_ranks(source.data, t, counts);
+    // `copy_of` an element of the choices: the copy that it goes to, or no_copy.
+    template <class Choice, class CopyOf>
+    void add(std::size_t data, std::span<const Choice> choices, std::size_t width, CopyOf copy_of) {
+        const SourceCounts counts = count(data, choices, width, copy_of);
+        for (std::size_t t = 0; t < grid_.tensor(); ++t) lay_onto_ranks(data, t, counts);
     }
 
     Exchange take() { return std::move(out_); }
@@ -51,21 +53,23 @@ class Counter {
   private:
     [[nodiscard]] std::size_t node_of(std::size_t data) const { return fabric_.node_of(grid_.rank(data, 0)).value(); }
 
-    SourceCounts count(const SourceChoices& source) const {
-        const std::size_t group = grid_.group_begin(source.data);
+    template <class Choice, class CopyOf>
+    SourceCounts count(std::size_t data, std::span<const Choice> choices, std::size_t width, CopyOf copy_of) const {
+        const std::size_t group = grid_.group_begin(data);
         SourceCounts c;
         c.to_position.resize(grid_.expert());
         c.to_node.resize(fabric_.nodes());
-        c.assignments.resize(placement_.experts());
-        c.tokens = static_cast<std::int64_t>(source.choices.size() / source.width);
+        c.assignments.resize(copies_.size());
+        c.tokens = static_cast<std::int64_t>(choices.size() / width);
         DistinctSet positions, nodes;
-        for (std::size_t first = 0; first < source.choices.size(); first += source.width) {
+        for (std::size_t first = 0; first < choices.size(); first += width) {
             positions.clear();
             nodes.clear();
-            for (const ExpertIndex expert : source.choices.subspan(first, source.width)) {
-                if (expert == no_expert) continue;
-                ++c.assignments[expert];
-                const std::size_t position = placement_.position(layer_, expert);
+            for (const Choice choice : choices.subspan(first, width)) {
+                const CopyIndex copy = copy_of(choice);
+                if (copy == no_copy) continue;
+                ++c.assignments[copy];
+                const std::size_t position = copies_.position(copy);
                 if (dedup_ == Dedup::none || positions.insert(position)) ++c.to_position[position];
                 if (dedup_ == Dedup::node) {
                     const std::size_t node = node_of(group + position);
@@ -80,9 +84,9 @@ class Counter {
         const RankId from = grid_.rank(data, tensor);
         const std::size_t group = grid_.group_begin(data);
         out_.tokens[from.value()] += c.tokens;
-        for (std::size_t expert = 0; expert < c.assignments.size(); ++expert)
-            if (c.assignments[expert] > 0)
-                out_.assignments(owner(group, tensor, expert).value(), expert) += c.assignments[expert];
+        for (CopyIndex copy = 0; copy < c.assignments.size(); ++copy)
+            if (c.assignments[copy] > 0)
+                out_.assignments(owner(group, tensor, copy).value(), copies_.expert(copy)) += c.assignments[copy];
         for (std::size_t position = 0; position < grid_.expert(); ++position) {
             const std::int64_t rows = c.to_position[position];
             if (rows == 0) continue;
@@ -132,13 +136,12 @@ class Counter {
         return there[place % there.size()];
     }
 
-    [[nodiscard]] RankId owner(std::size_t group, std::size_t tensor, std::size_t expert) const {
-        return grid_.rank(group + placement_.position(layer_, expert), tensor);
+    [[nodiscard]] RankId owner(std::size_t group, std::size_t tensor, CopyIndex copy) const {
+        return grid_.rank(group + copies_.position(copy), tensor);
     }
 
-    LayerId layer_;
+    const LayerCopies& copies_;
     Dedup dedup_;
-    const Placement& placement_;
     const RankGrid& grid_;
     const Fabric& fabric_;
     Exchange out_;
@@ -151,11 +154,32 @@ std::int64_t Exchange::computed_rows(std::size_t rank) const {
     return std::accumulate(row.begin(), row.end(), std::int64_t{0});
 }
 
-Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, Dedup dedup, const Placement& placement,
-                        const RankGrid& grid, const Fabric& fabric) {
-    Counter counter(layer, dedup, placement, grid, fabric);
-    for (const SourceChoices& source : sources) counter.add(source);
+Exchange count_exchange(std::span<const SourceChoices> sources, CopyChooser& chooser, Dedup dedup, const RankGrid& grid,
+                        const Fabric& fabric) {
+    Counter counter(chooser.copies(), dedup, grid, fabric);
+    // Where nothing is replicated an expert is its only copy, and nothing is looked up.
+    const auto only_copy = [](ExpertIndex e) { return e == no_expert ? no_copy : CopyIndex{e}; };
+    for (const SourceChoices& s : sources) {
+        const auto next_copy = [&](ExpertIndex e) { return e == no_expert ? no_copy : chooser.choose(s.data, e); };
+        if (chooser.copies().replicated())
+            counter.add(s.data, s.choices, s.width, next_copy);
+        else
+            counter.add(s.data, s.choices, s.width, only_copy);
+    }
     return counter.take();
+}
+
+Exchange count_exchange(std::span<const SourceCopies> sources, const LayerCopies& copies, Dedup dedup,
+                        const RankGrid& grid, const Fabric& fabric) {
+    Counter counter(copies, dedup, grid, fabric);
+    for (const SourceCopies& s : sources) counter.add(s.data, s.copies, s.width, [](CopyIndex copy) { return copy; });
+    return counter.take();
+}
+
+Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, Dedup dedup, const Placement& placement,
+                        const RankGrid& grid, const Fabric& fabric, ReplicaPolicy policy) {
+    CopyChooser chooser(placement, layer, policy, grid, fabric);
+    return count_exchange(sources, chooser, dedup, grid, fabric);
 }
 
 }  // namespace moesim

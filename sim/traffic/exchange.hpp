@@ -9,6 +9,7 @@
 #include "config/scenario.hpp"
 #include "placement/placement.hpp"
 #include "topology/fabric.hpp"
+#include "traffic/copy_chooser.hpp"
 #include "traffic/grid.hpp"
 #include "workload/routing.hpp"
 
@@ -32,7 +33,7 @@ struct Exchange {
     std::vector<std::int64_t> received_rows;  // [rank]: copies that arrive for its experts, local ones included
     std::vector<std::int64_t>
         forwarded_rows;                // [rank]: rows held for other ranks or for sending; counted for dedup = node
-    Matrix<std::int64_t> assignments;  // [rank][expert]: rows that an expert computes; 0 where it is not
+    Matrix<std::int64_t> assignments;  // [rank][expert]: rows that an expert computes there; 0 where it is not
     std::vector<std::int64_t> tokens;  // [rank]
 
     // Rows that the experts of a rank compute, one a token and expert.
@@ -46,10 +47,24 @@ struct SourceChoices {
     std::size_t width = 1;
 };
 
+// The same with the copies that the choices went to.
+struct SourceCopies {
+    std::size_t data = 0;
+    std::span<const CopyIndex> copies;  // [token][width], no_copy where there is none
+    std::size_t width = 1;
+};
+
 // Counts the exchange from per-token expert sets. With `rank`, a token whose experts share a GPU travels there once;
 // with `node`, it travels to a node once, to the GPU that has the sender's place in its node, and is forwarded inside.
 // Every rank of a tensor-parallel group sends full rows to its peer of the same tensor index (as DeepSpeed-MoE does).
-Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, Dedup dedup, const Placement& placement,
+// `chooser` says which copy of an expert a token goes to, and goes on from chunk to chunk.
+Exchange count_exchange(std::span<const SourceChoices> sources, CopyChooser& chooser, Dedup dedup, const RankGrid& grid,
+                        const Fabric& fabric);
+// Of tokens whose copies are chosen.
+Exchange count_exchange(std::span<const SourceCopies> sources, const LayerCopies& copies, Dedup dedup,
                         const RankGrid& grid, const Fabric& fabric);
+// Of a micro-batch in one chunk.
+Exchange count_exchange(std::span<const SourceChoices> sources, LayerId layer, Dedup dedup, const Placement& placement,
+                        const RankGrid& grid, const Fabric& fabric, ReplicaPolicy policy = ReplicaPolicy::locality);
 
 }  // namespace moesim

@@ -2,7 +2,9 @@
 
 #include "base/random.hpp"
 #include "config/scenario_library.hpp"
+#include "placement/document.hpp"
 #include "support/collective_profiles.hpp"
+#include "support/placements.hpp"
 #include "support/scenarios.hpp"
 
 namespace moesim::test {
@@ -141,6 +143,17 @@ void choose_algorithm(RandomStream& random, DispatchSpec& d) {
     d.window = 1 + random.below(4);
 }
 
+// Experts with copies anywhere.
+PlacementSpec random_replicas(RandomStream& random, std::uint64_t number, const Scenario& s) {
+    const Placement placement =
+        random_placement(number, static_cast<std::size_t>(s.model.moe_layers),
+                         static_cast<std::size_t>(s.model.experts), static_cast<std::size_t>(s.parallelism.expert));
+    PlacementSpec p;
+    p.document = std::make_shared<const PlacementDocument>(to_document(placement, "random"));
+    p.replicas = pick(random, {ReplicaPolicy::locality, ReplicaPolicy::round_robin});
+    return p;
+}
+
 }  // namespace
 
 Scenario random_scenario(std::uint64_t number) {
@@ -163,7 +176,7 @@ Scenario random_scenario(std::uint64_t number) {
     if (random.below(6) == 0)
         for (std::int64_t d = 0; d < s.parallelism.data; ++d) s.batch.source_weights.push_back(1 + random.below(3));
     s.routing = random_routing(random, s);
-    s.placement = pick(random, {PlacementMethod::contiguous, PlacementMethod::round_robin});
+    s.placement.method = pick(random, {PlacementMethod::contiguous, PlacementMethod::round_robin});
     s.dispatch.dtype = pick(random, {Dtype::bf16, Dtype::fp8});
     s.dispatch.return_dtype = pick(random, {Dtype::bf16, Dtype::fp8});
     s.dispatch.dedup = pick(random, {Dedup::none, Dedup::rank, Dedup::node});
@@ -179,6 +192,8 @@ Scenario random_scenario(std::uint64_t number) {
     if (s.model.attention && s.dispatch.algorithm != Algorithm::context_coherent &&
         s.batch.tokens_per_sequence >= shared && number % 3 == 0)
         s.parallelism.sequence = shared;
+    RandomStream replicated(stream_key(20, 2), number);
+    if (replicated.below(4) == 0) s.placement = random_replicas(replicated, number, s);
     return s;
 }
 

@@ -5,8 +5,8 @@
 
 namespace moesim::test {
 
-// A small valid scenario, drawn over all that a scenario can vary: topology, grid, skew, deduplication, schedule,
-// capacity, stragglers. The same for the same number.
+// A small valid scenario, drawn over all that a scenario can vary: topology, grid, skew, placement, deduplication,
+// schedule, capacity, stragglers. The same for the same number.
 Scenario random_scenario(std::uint64_t number);
 
 // The same with a library's all-to-alls, drawn over all that go with it.

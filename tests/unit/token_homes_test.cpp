@@ -38,7 +38,8 @@ struct Four {
         return all;
     }
     TokenHomes::Parts move(TokenHomes& homes, const std::vector<Routing>& sent, std::int64_t chunks = 1) const {
-        return homes.move(sent, chunks, LayerId(0), Dedup::rank, placement, fabric);
+        CopyChooser chooser(placement, LayerId(0), ReplicaPolicy::locality, grid, fabric);
+        return homes.move(sent, chunks, chooser, Dedup::rank, fabric);
     }
 };
 
@@ -83,13 +84,28 @@ TEST_CASE("each chunk returns what it dispatched", "[token-homes]") {
     CHECK(rows_of(parts.back[1]) == Rows{{0, 3, 1}});
 }
 
+TEST_CASE("a token goes to the copy that is nearest to where it is", "[token-homes][replicas]") {
+    // Expert 1 on GPUs 1 and 2, the best of both tokens; expert 3 is on GPU 3. From GPU 0 the tokens go to GPU 1 and
+    // GPU 2, the nearest set being the whole node; in the next layer both stay where they are, and GPU 3's results come
+    // to them there.
+    Four four;
+    four.placement = Placement({{{0}, {1, 2}, {2}, {3}}}, 4);
+    TokenHomes homes(four.grid, std::array<std::int64_t, 4>{2, 0, 0, 0});
+    auto parts = four.move(homes, Four::routed(2, {1, no_expert, 1, no_expert}));
+    CHECK(rows_of(parts.out[0]) == Rows{{0, 1, 1}, {0, 2, 1}});
+    parts = four.move(homes, Four::routed(2, {1, 3, 1, 3}));
+    CHECK(rows_of(parts.out[0]) == Rows{{1, 3, 1}, {2, 3, 1}});
+    CHECK(parts.out[0].local_rows == std::vector<std::int64_t>{0, 1, 1, 0});
+    CHECK(rows_of(parts.back[0]) == Rows{{1, 3, 1}, {2, 3, 1}});
+}
+
 TEST_CASE("no token is lost, and experts compute what they were sent", "[token-homes]") {
     for (std::uint64_t i = 0; i < 200; ++i) {
         INFO("random_scenario(" << i << ")");
         const Scenario s = random_scenario(i);
         const Fabric fabric = build_fabric(s.topology);
         const RankGrid grid(s.parallelism);
-        const Placement placement = make_placement(s.placement, s.model, s.parallelism);
+        const Placement placement = make_placement(s.placement.method, s.model, s.parallelism);
         RandomStream random(stream_key(23, 0), i);
         std::vector<std::int64_t> tokens;
         std::map<std::pair<std::size_t, std::size_t>, std::size_t> home;  // of token (source, index)
@@ -106,7 +122,8 @@ TEST_CASE("no token is lost, and experts compute what they were sent", "[token-h
                     if (random.below(5) > 0)
                         e = static_cast<ExpertIndex>(random.below(static_cast<std::uint32_t>(s.model.experts)));
             }
-            const auto parts = homes.move(sent, 2, LayerId(layer), Dedup::rank, placement, fabric);
+            CopyChooser chooser(placement, LayerId(layer), ReplicaPolicy::locality, grid, fabric);
+            const auto parts = homes.move(sent, 2, chooser, Dedup::rank, fabric);
             std::vector<std::int64_t> expected(grid.data());
             for (auto& [token, at] : home) {
                 for (const ExpertIndex e : sent[token.first].token(token.second))

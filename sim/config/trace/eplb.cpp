@@ -13,10 +13,6 @@ constexpr double max_count = 1e18;
 
 bool is_array_of_arrays(const nlohmann::json& json) { return json.is_array() && !json.empty() && json[0].is_array(); }
 
-JsonValue child(const JsonValue& value, std::size_t i) {
-    return {&(*value.json)[i], value.file, fmt::format("{}[{}]", value.path, i)};
-}
-
 void check_option(const JsonValue& value, const char* name, std::size_t found, std::optional<std::size_t> stated) {
     if (stated && found != *stated)
         value.fail_with(fmt::format("{} = {}", name, found), fmt::format("{}, as the options say", *stated));
@@ -27,7 +23,7 @@ void check_shape(const JsonValue& step, std::size_t layers, std::size_t experts)
     if (!step.json->is_array() || step.json->size() != layers)
         step.fail(fmt::format("an array of {} (layers)", layers));
     for (std::size_t l = 0; l < layers; ++l) {
-        const JsonValue layer = child(step, l);
+        const JsonValue layer = step.element(l);
         if (!layer.json->is_array()) layer.fail(fmt::format("an array of {} (experts)", experts));
         if (layer.json->size() != experts)
             layer.fail_with(fmt::format("an array of {}", layer.json->size()),
@@ -39,7 +35,7 @@ void check_shape(const JsonValue& step, std::size_t layers, std::size_t experts)
 std::vector<JsonValue> steps_of(const JsonValue& counts) {
     if (!is_array_of_arrays((*counts.json)[0])) return {counts};
     std::vector<JsonValue> steps;
-    for (std::size_t s = 0; s < counts.json->size(); ++s) steps.push_back(child(counts, s));
+    for (std::size_t s = 0; s < counts.json->size(); ++s) steps.push_back(counts.element(s));
     return steps;
 }
 
@@ -50,8 +46,8 @@ void add_step(Matrix<double>& load, const JsonValue& step) {
             const auto& count = (*step.json)[l][e];
             const double number = count.is_number() ? count.get<double>() : -1;
             if (!(number >= 0 && load(l, e) + number <= max_count))
-                child(child(step, l), e)
-                    .fail(fmt::format("a number from 0 to {}, as the sum over the steps", max_count));
+                step.element(l).element(e).fail(
+                    fmt::format("a number from 0 to {}, as the sum over the steps", max_count));
             load(l, e) += number + 0.0;  // -0 becomes 0
         }
     }

@@ -75,7 +75,7 @@ DispatchSpec chosen_dispatch(const Scenario& s, const Placement& placement, cons
         d.algorithm = algorithm;
         d.dedup = dedup;
         const auto a = make_all_to_all(d, s.profile, grid, fabric);
-        const Exchange x = count_exchange(sources, LayerId(0), dedup, placement, grid, fabric);
+        const Exchange x = count_exchange(sources, LayerId(0), dedup, placement, grid, fabric, s.placement.replicas);
         const Seconds time = least_time(a->dispatch(x, row(d.dtype)), fabric, model) +
                              least_time(a->give_back(x, row(d.return_dtype)), fabric, model);
         if (least && time >= *least) continue;

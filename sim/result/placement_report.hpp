@@ -1,0 +1,11 @@
+#pragma once
+#include <string>
+
+#include "config/placement_formats/read_placement.hpp"
+
+namespace moesim {
+
+// What a placement is like, in a few lines: layers, positions, copies of experts, and several of them at one position.
+std::string table(const ReadPlacement& placement);
+
+}  // namespace moesim
