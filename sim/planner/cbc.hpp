@@ -1,0 +1,16 @@
+#pragma once
+// What CBC says of a program, before anyone judges it. For solve() and the search for reasons; planners call solve().
+#include "planner/solve.hpp"
+
+namespace moesim {
+
+struct CbcAnswer {
+    bool no_solution = false;  // CBC says that there is none, or that the objective is unbounded: it tells them apart
+                               // only at times
+    Solution solution;         // where it has x empty and no_solution is false, a limit came first
+};
+
+// Prints nothing. One at a time: CBC's driver is not known to be reentrant, so others wait.
+CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options);
+
+}  // namespace moesim

@@ -1,0 +1,130 @@
+// The way to CBC: programs whose answers are worked out by hand.
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "planner/solve.hpp"
+#include "support/catch.hpp"
+
+using namespace moesim;
+
+namespace {
+
+constexpr double inf = IntegerProgram::infinity;
+
+// Three things of value 5, 4, 3 and weight 4, 3, 2, up to 5 in all. By value over weight the relaxation takes the
+// third, the second, and nothing of the first: 7, which is whole, so 7 is the answer. Without the third: 5, or 4 + 1/4
+// x 5.
+IntegerProgram knapsack(double most = 5) {
+    IntegerProgram p;
+    p.add_binary("x_0", -5);
+    p.add_binary("x_1", -4);
+    p.add_binary("x_2", -3);
+    p.require("weight", "all", -inf, {{0, 4}, {1, 3}, {2, 2}}, most);
+    return p;
+}
+
+bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string text_of(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("integer program: a knapsack") {
+    const Solution s = solve(knapsack());
+    CHECK(s.optimal);
+    CHECK(s.value == -7);
+    CHECK(s.bound == -7);
+    CHECK(s.gap() == 0);
+    CHECK(s.x == std::vector<double>{0, 1, 1});
+}
+
+TEST_CASE("integer program: without whole columns it is a linear program") {
+    // x + y = 3, x <= 2: the cheaper x takes what it may, 2 x 1 + 1 x 2 = 4.
+    IntegerProgram p;
+    p.add({"x", 0, 2, 1, false});
+    p.add({"y", 0, inf, 2, false});
+    p.require("sum", "xy", 3, {{0, 1}, {1, 1}}, 3);
+    const Solution s = solve(p);
+    CHECK(s.optimal);
+    CHECK(s.value == Approx(4));
+    CHECK(s.bound == Approx(4));
+}
+
+TEST_CASE("integer program: costs far below 1 are told apart") {
+    // One of two, at 2e-12 and 1e-12.
+    IntegerProgram p;
+    p.add_binary("a", 2e-12);
+    p.add_binary("b", 1e-12);
+    p.require("one", "ab", 1, {{0, 1}, {1, 1}}, 1);
+    CHECK(solve(p).x == std::vector<double>{0, 1});
+}
+
+TEST_CASE("integer program: a start is improved on, and one that breaks a constraint is not used") {
+    SolveOptions from;
+    from.start = {1, 0, 0};  // -5
+    CHECK(solve(knapsack(), from).value == -7);
+    from.start = {1, 1, 1};  // of weight 9
+    CHECK(solve(knapsack(), from).value == -7);
+    from.start = {1};
+    CHECK_THROWS_AS(solve(knapsack(), from), InternalError);
+}
+
+TEST_CASE("integer program: the family that cannot be met is named") {
+    // Two of three, each of weight 2 or more, and no more than 3 in all: the weight gives way by 2, to (3 + 2), or the
+    // count by 1.
+    IntegerProgram p = knapsack(3);
+    p.require("count", "all", 2, {{0, 1}, {1, 1}, {2, 1}}, inf);
+    p.require("other", "all", -inf, {{0, 1}}, 1);
+    try {
+        solve(p);
+        FAIL("no error");
+    } catch (const InfeasibleProgram& e) {
+        CHECK(e.families() == std::vector<std::string>{"weight", "count"});
+        CHECK(e.code() == ExitCode::bad_input);
+        INFO(e.what());
+        CHECK(says(e.what(), "'weight' (missed by 2 in all; weight_all by 2)"));
+        CHECK(says(e.what(), "'count' (missed by 1 in all; count_all by 1)"));
+    }
+}
+
+TEST_CASE("integer program: families that only together can give way are named together") {
+    // Weight below 0 and more than three of three: whichever is relaxed, the other cannot be met.
+    IntegerProgram p = knapsack(-1);
+    p.require("count", "all", 4, {{0, 1}, {1, 1}, {2, 1}}, inf);
+    try {
+        solve(p);
+        FAIL("no error");
+    } catch (const InfeasibleProgram& e) {
+        CHECK(e.families() == std::vector<std::string>{"weight", "count"});
+        CHECK(says(e.what(), "together with"));
+    }
+}
+
+TEST_CASE("integer program: what nothing holds is named") {
+    IntegerProgram p = knapsack();
+    p.add({"free", 0, inf, -1, false});
+    try {
+        solve(p);
+        FAIL("no error");
+    } catch (const UnboundedProgram& e) {
+        CHECK(says(e.what(), "no constraint family holds free"));
+    }
+}
+
+TEST_CASE("integer program: as files, by readable names") {
+    const auto folder = std::filesystem::temp_directory_path();
+    const std::string lp = (folder / "moesim_knapsack.lp").string(), mps = (folder / "moesim_knapsack.mps").string();
+    write_program(knapsack(), lp);
+    for (const char* name : {"weight_all", "x_0", "x_1", "x_2"}) CHECK(says(text_of(lp), name));
+    write_program(knapsack(), mps);
+    for (const char* name : {"weight_all", "x_0", "x_1", "x_2"}) CHECK(says(text_of(mps), name));
+    std::filesystem::remove(lp);
+    std::filesystem::remove(mps);
+    CHECK_THROWS_AS(write_program(knapsack(), (folder / "no such folder" / "x.lp").string()), InputError);
+}
