@@ -15,11 +15,12 @@ namespace moesim {
 // there are none those on their own node, else all; with `round_robin` always all. Two copies at one position get two
 // turns.
 //
-// `locality` is the order of GRACE-MoE (Han et al., arXiv 2509.25041: local GPU, then the node, then the rest by
-// weight) and of SGLang's static dispatch; `round_robin` spreads tokens as vLLM's EPLB (position in the batch modulo
-// the number of copies) and SGLang's dynamic dispatch (at random) do, but evenly to the token instead of on average. As
-// in all of these, a token's experts are chosen for one by one: that it goes to some GPU or node anyway does not draw
-// the next of its experts there.
+// `locality` is the order of SGLang's static dispatch (sglang/srt/eplb/expert_location.py: same GPU, same node, the
+// rest shared out fairly), and that of GRACE-MoE (Han et al., arXiv 2509.25041), which prefers local copies and
+// balances the remote ones; `round_robin` spreads tokens as vLLM's EPLB (position in the batch modulo the number of
+// copies) and SGLang's dynamic dispatch (at random) do, but evenly to the token instead of on average. As in SGLang and
+// vLLM, a token's experts are chosen for one by one: that it goes to some GPU or node anyway does not draw the next of
+// its experts there.
 //
 // Of the data indices that share a set of copies, in ascending order, the first starts at the first copy, the second at
 // the second, and so on, so that few tokens a source are spread as well. Nothing is drawn: the same tokens in the same

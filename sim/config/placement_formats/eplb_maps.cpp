@@ -89,7 +89,7 @@ PlacementDocument parse_eplb_maps(const JsonValue& value, std::optional<std::siz
                     logcnt = value.member("logcnt");
     const bool direct = phy2log.present();
     const SlotRows rows = direct ? parse_slot_rows(phy2log) : rows_of(log2phy);
-    const PlacementDocument d = shared_out(direct ? phy2log : log2phy, rows, positions);
+    PlacementDocument d = shared_out(direct ? phy2log : log2phy, rows, positions);
     for (std::size_t l = 0; l < rows.size(); ++l)
         require_all_experts((direct ? phy2log : log2phy).element(l), {rows[l]}, d.experts);
     if (direct && log2phy.present()) check_log2phy(log2phy, rows, d.experts);
