@@ -10,6 +10,7 @@
 #include "planner/affinity_state.hpp"
 #include "planner/annealing.hpp"
 #include "planner/cluster_labels.hpp"
+#include "planner/crossing_bound.hpp"
 #include "planner/load_balance.hpp"
 #include "planner/load_measures.hpp"
 #include "planner/partition_program.hpp"
@@ -78,6 +79,14 @@ std::optional<Exact> exactly(const PlannerProblem& problem, const AffinityOption
     return exact;
 }
 
+double bound_of(const PlannerProblem& problem, const AffinityOptions& options) {
+    const std::vector<std::uint32_t>& node = problem.positions.node;
+    std::vector<std::size_t> held(problem.positions.nodes());
+    for (const std::uint32_t n : node) ++held[n];
+    return crossing_bound(problem.workload.first, (problem.workload.experts + node.size() - 1) / node.size(),
+                          *std::max_element(held.begin(), held.end()), options.cost);
+}
+
 }  // namespace
 
 PlannerResult affinity_plan(const PlannerProblem& problem, const AffinityOptions& options, const Effort& effort,
@@ -108,7 +117,7 @@ PlannerResult affinity_plan(const PlannerProblem& problem, const AffinityOptions
     Matrix<std::uint32_t> best = start;
     double value = crossing_share(first, start, cost);
     const std::optional<Exact> exact = exactly(problem, options, cost);
-    std::optional<double> bound;
+    std::optional<double> bound = bound_of(problem, options);
     if (exact) {
         bound = exact->least;
         if (exact->place.rows() > 0) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <span>
 
@@ -18,6 +19,10 @@ namespace {
 // Sorts and heaps run on keys: the bits of a non-negative float, which are ordered as floats are, above an index.
 std::uint64_t key(float weight, std::size_t index) {
     return (std::uint64_t{std::bit_cast<std::uint32_t>(weight)} << 32) | index;
+}
+// The heaviest first, and of equals the one with the lowest index.
+std::uint64_t falling_key(float weight, std::size_t index) {
+    return (std::uint64_t{~std::bit_cast<std::uint32_t>(weight)} << 32) | index;
 }
 float weight_of(std::uint64_t k) { return std::bit_cast<float>(static_cast<std::uint32_t>(k >> 32)); }
 std::size_t index_of(std::uint64_t k) { return k & 0xffffffff; }
@@ -37,9 +42,8 @@ class Packer {
             for (std::size_t i = 0; i < n; ++i) place[i] = {i, 0};
             return;
         }
-        // Descending and stable: ascending in (complement of the bits, index).
         order_.resize(n);
-        for (std::size_t i = 0; i < n; ++i) order_[i] = (~key(weight[i], 0) & ~std::uint64_t{0xffffffff}) | i;
+        for (std::size_t i = 0; i < n; ++i) order_[i] = falling_key(weight[i], i);
         std::sort(order_.begin(), order_.end());
         held_.assign(packs, 0);
         heap_.resize(packs);
@@ -77,6 +81,7 @@ struct Copies {
     std::vector<std::size_t> expert, rank;  // [physical]
     std::vector<std::int32_t> count;        // [expert]
     std::vector<float> share;               // [expert]: load of a copy
+    std::vector<std::uint64_t> heap;        // work space
 };
 
 // replicate_experts of one row: again and again a copy of what has the heaviest ones.
@@ -87,12 +92,20 @@ void replicate(std::span<const float> weight, std::size_t physical, Copies& c) {
     std::iota(c.expert.begin(), c.expert.begin() + static_cast<std::ptrdiff_t>(n), std::size_t{0});
     c.count.assign(n, 1);
     c.share.assign(weight.begin(), weight.end());
+    if (physical == n) return;
+    // The heaviest first, the first of equals first; std::greater makes a heap of the least.
+    std::vector<std::uint64_t>& heap = c.heap;
+    heap.resize(n);
+    for (std::size_t e = 0; e < n; ++e) heap[e] = falling_key(weight[e], e);
+    std::make_heap(heap.begin(), heap.end(), std::greater<>());
     for (std::size_t i = n; i < physical; ++i) {
-        const auto heaviest =
-            static_cast<std::size_t>(std::max_element(c.share.begin(), c.share.end()) - c.share.begin());
+        std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+        const std::size_t heaviest = index_of(heap.back());
         c.expert[i] = heaviest;
         c.rank[i] = static_cast<std::size_t>(c.count[heaviest]++);
         c.share[heaviest] = weight[heaviest] / static_cast<float>(c.count[heaviest]);
+        heap.back() = falling_key(c.share[heaviest], heaviest);
+        std::push_heap(heap.begin(), heap.end(), std::greater<>());
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "reproduction/capacity_sweep.hpp"
 #include "reproduction/collective_calls.hpp"
+#include "reproduction/placement_table.hpp"
 #include "reproduction/strategy_table.hpp"
 #include "reproduction/two_level.hpp"
 
@@ -131,5 +132,6 @@ int main() {
         print_strategies();
     print_collectives();
     print_two_level();
+    print_placements();
     fmt::print("({:.1f} s in all)\n", seconds());
 }
