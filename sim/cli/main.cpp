@@ -5,7 +5,9 @@
 
 #include "base/error.hpp"
 #include "base/version.hpp"
+#include "cli/compare.hpp"
 #include "cli/output.hpp"
+#include "cli/place.hpp"
 #include "cli/placement.hpp"
 #include "cli/run.hpp"
 #include "cli/topology.hpp"
@@ -26,6 +28,8 @@ int run_program(int argc, char** argv) {
     moesim::add_run_command(app);
     moesim::add_workload_command(app);
     moesim::add_topology_command(app);
+    moesim::add_place_command(app);
+    moesim::add_compare_command(app);
     moesim::add_placement_command(app);
     try {
         app.parse(argc, argv);

@@ -46,6 +46,7 @@ struct ModelSpec {
 struct BatchSpec {
     std::int64_t sequences = 0;            // of the whole batch, over all GPUs
     std::int64_t tokens_per_sequence = 0;  // that go through the model now: the prompt, or 1 when decoding
+    std::int64_t first_token = 0;          // tokens of the same workload that came before: other choices, same habits
     std::int64_t context = 0;              // earlier tokens that each sequence attends to (decoding)
     std::vector<double> source_weights;    // [data]: how the tokens are shared out; empty: evenly
     double source_spread = 0;              // and each share is multiplied by exp(source_spread z), z standard normal

@@ -72,11 +72,13 @@ ModelSpec parse_model(const JsonValue& value, const Profile& profile) {
 }
 
 BatchSpec parse_batch(const JsonValue& value, const ParallelismSpec& p) {
-    const JsonObject o(value, {"sequences", "tokens_per_sequence", "context", "source_weights", "source_spread"});
+    const JsonObject o(
+        value, {"sequences", "tokens_per_sequence", "first_token", "context", "source_weights", "source_spread"});
     BatchSpec b;
     b.sequences = o["sequences"].integer(1, max_tokens);
     b.tokens_per_sequence = o["tokens_per_sequence"].integer(
         1, max_tokens / b.sequences, fmt::format("a batch holds at most {} tokens", max_tokens));
+    if (o["first_token"].present()) b.first_token = o["first_token"].integer(0, max_tokens);
     if (o["context"].present()) b.context = o["context"].integer(0, max_tokens);
     const auto sources = static_cast<std::size_t>(p.data);
     if (o["source_weights"].present())

@@ -25,6 +25,7 @@ Out json(const ModelSpec& m) {
 
 Out json(const BatchSpec& b) {
     Out j = {{"sequences", b.sequences}, {"tokens_per_sequence", b.tokens_per_sequence}, {"context", b.context}};
+    if (b.first_token > 0) j["first_token"] = b.first_token;
     if (!b.source_weights.empty()) j["source_weights"] = b.source_weights;
     if (b.source_spread > 0) j["source_spread"] = b.source_spread;
     return j;

@@ -44,7 +44,7 @@ RoutingTrace record(const Scenario& s, const std::string& origin, const LayerPro
     trace.experts = size(s.model.experts);
     trace.top_k = size(s.model.top_k);
     for (std::size_t d = 0; d < routes.sources(); ++d) {
-        const auto begin = size(routes.tokens(0, d).begin);
+        const auto begin = size(routes.tokens(0, d).begin - s.batch.first_token);
         // Sources without a token have no place in a trace.
         if (begin < trace.tokens && (trace.source_begin.empty() || begin > trace.source_begin.back()))
             trace.source_begin.push_back(begin);
@@ -61,7 +61,7 @@ RoutingTrace record(const Scenario& s, const std::string& origin, const LayerPro
             const auto step = routes.next_of_all(LayerId(l), m);
             for (std::size_t d = 0; d < routes.sources(); ++d) {
                 const Routing& sent = step.sent[d];
-                const auto first = size(routes.tokens(m, d).begin);
+                const auto first = size(routes.tokens(m, d).begin - s.batch.first_token);
                 for (std::size_t t = 0; t < sent.tokens(); ++t) {
                     const std::size_t row = ((first + t) * trace.layers + l) * trace.top_k;
                     if (sent.width <= trace.top_k) {  // a dropped choice leaves its place empty

@@ -9,10 +9,10 @@
 namespace moesim {
 
 std::vector<Range> source_tokens(const Scenario& s) {
-    const std::int64_t tokens = s.batch.tokens(), data = s.parallelism.data;
+    const std::int64_t tokens = s.batch.tokens(), data = s.parallelism.data, first = s.batch.first_token;
     std::vector<Range> parts;
     if (s.batch.source_weights.empty() && s.batch.source_spread <= 0) {
-        for (std::int64_t d = 0; d < data; ++d) parts.push_back(part_of({0, tokens}, data, d));
+        for (std::int64_t d = 0; d < data; ++d) parts.push_back(part_of({first, first + tokens}, data, d));
         return parts;
     }
     std::vector<double> weights = s.batch.source_weights;
@@ -24,9 +24,9 @@ std::vector<Range> source_tokens(const Scenario& s) {
     double before = 0;
     for (std::size_t d = 0; d < weights.size(); ++d) {
         before += weights[d];
-        const std::int64_t begin = parts.empty() ? 0 : parts.back().end;
+        const std::int64_t begin = parts.empty() ? first : parts.back().end;
         const bool last = d + 1 == weights.size();
-        parts.push_back({begin, last ? tokens : std::llround(static_cast<double>(tokens) * (before / sum))});
+        parts.push_back({begin, first + (last ? tokens : std::llround(static_cast<double>(tokens) * (before / sum)))});
     }
     return parts;
 }

@@ -1,0 +1,60 @@
+#include "cli/place.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/file.hpp"
+#include "cli/output.hpp"
+#include "cli/planning_options.hpp"
+#include "config/placement_formats/write_placement.hpp"
+#include "config/scenario_json.hpp"
+#include "placement/document.hpp"
+
+namespace moesim {
+namespace {
+
+struct Options {
+    std::string scenario, method, out;
+    PlanningArguments planning;
+};
+
+void place(const Options& o) {
+    const PlannerMethod& method = planner_method(o.method);
+    const Scenario scenario = load_scenario(o.scenario);
+    const PlannerProblem problem = planner_problem(scenario, o.scenario, o.planning.planning);
+    const PlannerResult result = method.plan(problem, o.planning.method, o.planning.effort, {});
+    PlacementDocument document = to_document(result.placement, fmt::format("{} for {}", method.name, scenario.name));
+    document.method = method.name;
+    document.source = fmt::format("learned from {} tokens of {}", problem.workload.tokens,
+                                  o.planning.planning.learn.empty() ? o.scenario : o.planning.planning.learn);
+    document.objective = PlacementObjective{result.objective, result.value, result.bound};
+    if (!o.out.empty()) write_file(o.out, placement_text(document, PlacementFormat::moesim));
+    std::string text = fmt::format("{}: {}\n\n", method.name, method.what);
+    text += fmt::format("learned from {} tokens, {} layers of {} experts, top-{}\n", problem.workload.tokens,
+                        problem.workload.layers, problem.workload.experts, problem.workload.top_k);
+    text += fmt::format("objective    {:.4f} ({})\n", result.value, result.objective);
+    if (result.bound) text += fmt::format("at least     {:.4f}, proven\n", *result.bound);
+    text += fmt::format("took         {:.3f} s\n", result.took.value());
+    if (!o.out.empty())
+        text += fmt::format("\nwritten      {0} (in a scenario: \"placement\": {{\"file\": \"{0}\"}})\n", o.out);
+    print(text);
+}
+
+}  // namespace
+
+void add_place_command(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("place", "Computes where experts should live");
+    command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file: model, cluster and routing")
+        ->required();
+    std::string names;
+    for (const PlannerMethod& m : planner_methods()) names += (names.empty() ? "" : ", ") + std::string(m.name);
+    command->add_option("--method", options->method, names)->required();
+    command->add_option("-o,--out", options->out, "a file for the placement");
+    add_planning_options(*command, options->planning);
+    command->callback([options] { place(*options); });
+}
+
+}  // namespace moesim

@@ -1,0 +1,81 @@
+#include "planner/methods.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/error.hpp"
+#include "planner/affinity_search.hpp"
+#include "planner/destinations.hpp"
+#include "planner/eplb.hpp"
+#include "planner/fixed_placements.hpp"
+#include "planner/load_balance.hpp"
+
+namespace moesim {
+namespace {
+
+// A method that looks at the problem alone.
+template <class Plan>
+PlannerMethod plain(std::string_view name, std::string_view what, Plan plan) {
+    return {name, what,
+            [plan](const PlannerProblem& p, const MethodOptions&, const Effort& effort, const SearchProgress&) {
+                return plan(p, effort);
+            }};
+}
+
+PlannerResult destinations(const PlannerProblem& p, const MethodOptions& o, Dispatch dispatch, const Effort& effort,
+                           const SearchProgress& progress) {
+    DestinationOptions d;
+    d.dispatch = dispatch;
+    d.load_limit = o.load_limit;
+    return destinations_plan(p, d, effort, progress);
+}
+
+std::vector<PlannerMethod> all_methods() {
+    return {
+        plain("contiguous", "expert e on GPU e / (experts a GPU)", contiguous_plan),
+        plain("round_robin", "expert e on GPU e mod GPUs", round_robin_plan),
+        plain("random", "shuffled in each layer, by the seed", random_plan),
+        plain("longest_first", "hottest first, each to the lightest GPU with room (Graham 1969)", longest_first_plan),
+        plain("balanced_swaps", "longest_first, then swaps with the heaviest GPU", balanced_swaps_plan),
+        plain("memory_limited", "longest_first within slots and memory in the place of even counts",
+              memory_limited_plan),
+        {"eplb", "copies of hot experts, packed evenly (DeepSeek EPLB)",
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort&, const SearchProgress&) {
+             return eplb_plan(p, o.groups).result;
+         }},
+        {"affinity", "few first choices of adjacent layers that cross GPUs, under a load limit (after ExFlow)",
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
+             AffinityOptions a;
+             a.load_limit = o.load_limit;
+             return affinity_plan(p, a, effort, progress);
+         }},
+        {"destinations", "few GPUs that a token is sent to, under a load limit",
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
+             return destinations(p, o, Dispatch::classical, effort, progress);
+         }},
+        {"coherent_destinations", "the same for tokens that stay where their best expert was",
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
+             return destinations(p, o, Dispatch::coherent, effort, progress);
+         }},
+    };
+}
+
+}  // namespace
+
+std::span<const PlannerMethod> planner_methods() {
+    static const std::vector<PlannerMethod> all = all_methods();
+    return all;
+}
+
+const PlannerMethod& planner_method(std::string_view name) {
+    const auto all = planner_methods();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const PlannerMethod& m) { return m.name == name; });
+    if (found != all.end()) return *found;
+    std::string names;
+    for (const PlannerMethod& m : all) names += (names.empty() ? "" : ", ") + std::string(m.name);
+    throw InputError(fmt::format("the method: found \"{}\", expected one of {}", name, names));
+}
+
+}  // namespace moesim

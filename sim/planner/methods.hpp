@@ -1,0 +1,31 @@
+#pragma once
+// All placement methods by name, on equal terms.
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "planner/problem.hpp"
+
+namespace moesim {
+
+// What some methods look at and others do not.
+struct MethodOptions {
+    double load_limit = 1.1;  // max/mean load of a position, mean over layers, of those that weigh load against traffic
+    std::size_t groups = 1;   // of experts, for EPLB's hierarchical packing
+};
+
+struct PlannerMethod {
+    std::string_view name;
+    std::string_view what;  // in half a line, with its source
+    std::function<PlannerResult(const PlannerProblem&, const MethodOptions&, const Effort&, const SearchProgress&)>
+        plan;
+};
+
+// In the order in which comparisons show them.
+std::span<const PlannerMethod> planner_methods();
+
+// Throws InputError that names all methods.
+const PlannerMethod& planner_method(std::string_view name);
+
+}  // namespace moesim

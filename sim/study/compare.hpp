@@ -1,0 +1,45 @@
+#pragma once
+// One scenario under several placements, learned on one part of its routing and judged on another.
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/scenario.hpp"
+#include "planner/methods.hpp"
+#include "study/planning.hpp"
+
+namespace moesim {
+
+struct CompareOptions {
+    std::vector<std::string> methods;  // names of planner_methods(); a file holds a placement already
+    std::size_t batches = 4;           // to judge by
+    PlanningOptions planning;
+    MethodOptions method;
+    Effort effort;
+    std::string program;  // that runs scenarios
+    std::string folder;   // for scenarios and results
+};
+
+// What a method's placement did to the judged batches. Times are of one MoE layer, means over layers and ranks.
+struct ComparedMethod {
+    std::string name;
+    double layer_mean_s = 0, layer_p95_s = 0;  // of the makespan over the layers: over batches
+    double dispatch_s = 0, expert_s = 0, return_s = 0;
+    double remote_copies = 0;       // of a token's activations that a dispatch takes to another GPU, a layer
+    double nic_copies = 0;          // those among them that pass a NIC
+    double load_max_over_mean = 0;  // of GPUs
+    double memory_bytes = 0;        // of the fullest GPU
+    double copies = 1;              // of an expert
+    std::string objective;
+    double value = 0;
+    std::optional<double> bound;
+    double solve_s = 0;
+};
+
+// Throws InputError as planner_problem(), judged_batches(), the methods and the runs do. `progress`: what is being
+// done.
+std::vector<ComparedMethod> compare(const Scenario& scenario, const std::string& origin, const CompareOptions& options,
+                                    const std::function<void(const std::string&)>& progress);
+
+}  // namespace moesim

@@ -1,0 +1,122 @@
+#include "study/planning.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <sstream>
+#include <variant>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "config/trace/read_trace.hpp"
+#include "config/trace/write_trace.hpp"
+#include "network/message.hpp"
+#include "study/routing_of.hpp"
+#include "topology/fabric.hpp"
+#include "traffic/grid.hpp"
+
+namespace moesim {
+namespace {
+
+RoutingTrace read_routing(const std::string& file) {
+    RecordedRouting recorded = read_trace(file, {});
+    auto* trace = std::get_if<RoutingTrace>(&recorded);
+    if (trace == nullptr) throw InputError(file + ": found loads without tokens, expected a routing of each token");
+    return std::move(*trace);
+}
+
+// Tokens of the scenario's own routing, first ones first.
+Scenario first_tokens(const Scenario& s, std::int64_t tokens) {
+    Scenario part = s;
+    part.batch.sequences = std::clamp(tokens / s.batch.tokens_per_sequence, std::int64_t{1}, s.batch.sequences);
+    part.schedule.micro_batches = 1;
+    return part;
+}
+
+RoutingTrace learned_from(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
+    if (!o.learn.empty()) {
+        RoutingTrace trace = read_routing(o.learn);
+        const auto layers = static_cast<std::size_t>(s.model.moe_layers);
+        const auto experts = static_cast<std::size_t>(s.model.experts);
+        if (trace.layers != layers || trace.experts > experts)
+            throw InputError(fmt::format("{}: found {} layers of {} experts, expected {} of {}, the scenario's model",
+                                         o.learn, trace.layers, trace.experts, layers, experts));
+        trace.experts = experts;
+        return trace;
+    }
+    if (s.routing.policy != Policy::trace) return record(first_tokens(s, o.tokens), origin, {});
+    RoutingTrace even = every_second_block(read_routing(s.routing.trace), learned_block, false);
+    even.experts = static_cast<std::size_t>(s.model.experts);
+    return even;
+}
+
+Positions positions_of(const Scenario& s) {
+    const Fabric fabric = build_fabric(s.topology);
+    const RankGrid grid(s.parallelism);
+    const MessageModel messages(fabric, s.profile);
+    Positions p;
+    std::map<NodeId, std::uint32_t> nodes;
+    std::vector<RankId> ranks;
+    for (std::size_t d = 0; d < grid.expert(); ++d) {
+        ranks.push_back(grid.rank(d, 0));
+        p.node.push_back(
+            nodes.try_emplace(fabric.node_of(ranks.back()), static_cast<std::uint32_t>(nodes.size())).first->second);
+    }
+    p.seconds_per_byte = Matrix<double>(ranks.size(), ranks.size());
+    for (std::size_t a = 0; a < ranks.size(); ++a)
+        for (std::size_t b = 0; b < ranks.size(); ++b)
+            if (a != b) p.seconds_per_byte(a, b) = 1 / messages.narrowest(fabric.route(ranks[a], ranks[b])).value();
+    return p;
+}
+
+}  // namespace
+
+PlannerProblem planner_problem(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
+    PlannerProblem p;
+    const std::size_t copies = static_cast<std::size_t>(s.model.experts) + o.redundant;
+    const auto positions = static_cast<std::size_t>(s.parallelism.expert);
+    if (o.redundant > 0 && copies % positions != 0)
+        throw InputError(
+            fmt::format("redundant copies: found {} beside {} experts, expected them to fill {} GPUs evenly",
+                        o.redundant, s.model.experts, positions));
+    p.positions = positions_of(s);
+    p.slots = (copies + positions - 1) / positions;
+    const std::int64_t matrices = s.model.gated ? 3 : 2;
+    p.expert_bytes =
+        Bytes(matrices * s.model.hidden * (s.model.expert_ffn / s.parallelism.tensor) * bytes_of(s.model.dtype));
+    p.memory = Bytes(s.profile.memory_capacity.value.value() - s.profile.memory_reserved.value.value());
+    p.workload = workload_counts(std::make_shared<const RoutingTrace>(learned_from(s, origin, o)));
+    return p;
+}
+
+std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origin, const PlanningOptions& o,
+                                     std::size_t batches, const std::string& folder) {
+    std::vector<Scenario> all(batches, s);
+    if (s.routing.policy == Policy::trace) {
+        const bool learned_elsewhere = !o.learn.empty();
+        RoutingTrace trace = read_routing(s.routing.trace);
+        if (!learned_elsewhere) trace = every_second_block(trace, learned_block, true);
+        if (trace.tokens == 0)
+            throw InputError(
+                fmt::format("{}: $.routing.trace: found fewer than {} tokens, expected some to learn from "
+                            "and as many to judge by",
+                            origin, 2 * learned_block));
+        const auto file = std::filesystem::absolute(std::filesystem::path(folder) / "judged.npy");
+        std::ostringstream content;
+        write_npy_trace(content, trace);
+        write_file(file, content.str());
+        for (std::size_t b = 0; b < batches; ++b) {
+            all[b].routing.trace = file.string();
+            all[b].batch.first_token = static_cast<std::int64_t>(b) * s.batch.tokens();
+        }
+        return all;
+    }
+    const std::int64_t learned = o.learn.empty() ? first_tokens(s, o.tokens).batch.tokens() : 0;
+    for (std::size_t b = 0; b < batches; ++b)
+        all[b].batch.first_token = s.batch.first_token + learned + static_cast<std::int64_t>(b) * s.batch.tokens();
+    return all;
+}
+
+}  // namespace moesim

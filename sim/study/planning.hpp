@@ -1,0 +1,30 @@
+#pragma once
+// What planners are given for a scenario, and the scenarios that judge what they give back.
+#include <string>
+#include <vector>
+
+#include "config/scenario.hpp"
+#include "planner/problem.hpp"
+
+namespace moesim {
+
+inline constexpr std::size_t learned_block =
+    512;  // tokens: of a recorded routing even blocks are learned from, odd judged
+
+struct PlanningOptions {
+    std::string learn;             // a recorded routing to learn from; empty: the scenario's own routing
+    std::int64_t tokens = 65'536;  // of the scenario's own routing to learn from, at most
+    std::size_t redundant = 0;     // copies of experts beyond one each, of a layer
+};
+
+// Of a scenario that replays a recorded routing, its even blocks of tokens; else the tokens that come first in its
+// routing. Positions are the GPUs of the first expert-parallel group with tensor index 0. Throws InputError where the
+// redundant copies do not fill slots evenly, or the routing to learn from does not fit the model.
+PlannerProblem planner_problem(const Scenario& scenario, const std::string& origin, const PlanningOptions& options);
+
+// The same scenario over batches that nothing was learned from: of a recorded routing odd blocks, which are written
+// into `folder`; else tokens that come after those learned from.  [batch]
+std::vector<Scenario> judged_batches(const Scenario& scenario, const std::string& origin,
+                                     const PlanningOptions& options, std::size_t batches, const std::string& folder);
+
+}  // namespace moesim
