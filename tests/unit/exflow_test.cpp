@@ -46,7 +46,8 @@ TEST_CASE("exflow: both forms find the least of all placements") {
     const ProblemSize sizes[] = {{12, 3, 4, 1, 1, 2}, {16, 2, 4, 2, 1, 4}, {14, 2, 6, 1, 1, 2}, {10, 2, 5, 1, 1, 2}};
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
         const PlannerProblem problem = random_problem(seed, sizes[seed % 4]);
-        const double all = static_cast<double>(problem.workload.tokens * (problem.workload.layers - 1));
+        const double all =
+            static_cast<double>(problem.workload.tokens) * static_cast<double>(problem.workload.layers - 1);
         const double least =
             least_of_all(problem, [&](const auto& p) { return crossing_tokens(problem, p, positions_of(problem)); });
         INFO("seed " << seed);

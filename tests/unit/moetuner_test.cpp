@@ -45,7 +45,7 @@ double least_of_labels(const PlannerProblem& problem, const ExpertClusters& clus
 // (5 + 3 and 4 by 2 + 2). 2 of a load of 12.
 TEST_CASE("moetuner: clusters of four experts") {
     std::vector<std::vector<ExpertIndex>> tokens;
-    for (const ExpertIndex e : {0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3}) tokens.push_back({e});
+    for (const int e : {0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3}) tokens.push_back({static_cast<ExpertIndex>(e)});
     const PlannerProblem problem = first_choice_problem(tokens, 4, 2);
     const ExpertClusters c = moetuner_clusters(problem, {}, ProgramEffort({}));
     CHECK(c.deviation == Approx(2));
