@@ -11,6 +11,7 @@ install(DIRECTORY sim/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/moesim FILES_MATC
 install(EXPORT moesim FILE moesimTargets.cmake NAMESPACE moesim:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/moesimConfig.cmake.in moesimConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(moesimConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_SOURCE_DIR}/cmake/FindCBC.cmake DESTINATION ${package_dir})
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/FindCBC.cmake ${PROJECT_SOURCE_DIR}/cmake/FindMETIS.cmake
+        DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/moesimConfig.cmake ${PROJECT_BINARY_DIR}/moesimConfigVersion.cmake
         DESTINATION ${package_dir})

@@ -1,21 +1,24 @@
 #include "planner/cbc.hpp"
 
-#include <Cbc_C_Interface.h>
 #include <fmt/format.h>
+
+#include <CbcModel.hpp>
+#include <CbcSolver.hpp>
+#include <ClpEventHandler.hpp>
+#include <ClpSimplex.hpp>
 #include <CoinMpsIO.hpp>
 #include <CoinPackedMatrix.hpp>
-
+#include <OsiClpSolverInterface.hpp>
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <mutex>
+
+#include "planner/stopwatch.hpp"
 
 namespace moesim {
 namespace {
-
-using Model = std::unique_ptr<Cbc_Model, decltype(&Cbc_deleteModel)>;
 
 // CBC's tolerances are absolute, and made for costs near 1 and above. A power of two keeps whole costs exact.
 double cost_scale(const IntegerProgram& program) {
@@ -62,40 +65,62 @@ Arrays arrays(const IntegerProgram& program, double scale) {
     return a;
 }
 
-Model load(const IntegerProgram& program, double scale) {
+void load(OsiClpSolverInterface& solver, const IntegerProgram& program, double scale) {
     const auto& columns = program.columns();
     const auto& rows = program.rows();
     const Arrays a = arrays(program, scale);
-    Model model(Cbc_newModel(), &Cbc_deleteModel);
-    Cbc_setLogLevel(model.get(), 0);
-    Cbc_loadProblem(model.get(), static_cast<int>(columns.size()), static_cast<int>(rows.size()), a.begin.data(),
-                    a.index.data(), a.factor.data(), a.lower.data(), a.upper.data(), a.cost.data(), a.row_lower.data(),
-                    a.row_upper.data());
+    solver.messageHandler()->setLogLevel(0);
+    solver.getModelPtr()->setLogLevel(0);
+    solver.loadProblem(static_cast<int>(columns.size()), static_cast<int>(rows.size()), a.begin.data(), a.index.data(),
+                       a.factor.data(), a.lower.data(), a.upper.data(), a.cost.data(), a.row_lower.data(),
+                       a.row_upper.data());
+    solver.setIntParam(OsiNameDiscipline, 1);  // else it keeps no names
     for (std::size_t j = 0; j < columns.size(); ++j) {
-        if (columns[j].whole) Cbc_setInteger(model.get(), static_cast<int>(j));
-        Cbc_setColName(model.get(), static_cast<int>(j), columns[j].name.c_str());
+        if (columns[j].whole) solver.setInteger(static_cast<int>(j));
+        solver.setColName(static_cast<int>(j), columns[j].name);
     }
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        Cbc_setRowName(model.get(), static_cast<int>(i), program.full_name(rows[i]).c_str());
-    return model;
+    for (std::size_t i = 0; i < rows.size(); ++i) solver.setRowName(static_cast<int>(i), program.full_name(rows[i]));
 }
 
-void set(Cbc_Model* model, const char* name, const std::string& value) { Cbc_setParameter(model, name, value.c_str()); }
+// CBC looks at the clock between its steps only, and one of those, the first relaxation say, can take hours. Asked
+// after every iteration of the simplex method, this ends the step. What CBC makes of an ended step is not to be
+// relied on, so it remembers that it did.
+class Deadline : public ClpEventHandler {
+  public:
+    Deadline(const std::optional<double>& seconds, bool& passed) : seconds_(seconds), passed_(&passed) {}
+    int event(Event) override {
+        constexpr int stop = 5, go_on = -1;
+        if (!seconds_ || watch_.elapsed().value() < *seconds_) return go_on;
+        *passed_ = true;
+        return stop;
+    }
+    [[nodiscard]] ClpEventHandler* clone() const override { return new Deadline(*this); }  // CBC owns its clones
 
-void set_options(Cbc_Model* model, const SolveOptions& options) {
+  private:
+    std::optional<double> seconds_;
+    bool* passed_;
+    Stopwatch watch_;
+};
+
+// Log levels do not silence all parts of it.
+class Quiet : public CoinMessageHandler {
+  public:
+    int print() override { return 0; }
+    [[nodiscard]] CoinMessageHandler* clone() const override { return new Quiet(*this); }  // CBC owns its clones
+};
+
+// The arguments of CBC's own command line.
+std::vector<std::string> arguments(const SolveOptions& options) {
     // CBC takes 0 as "by the clock", and is given an int.
     const std::string seed = std::to_string(options.seed % 1'000'000'000 + 1);
-    set(model, "randomSeed", seed);
-    set(model, "randomCbcSeed", seed);
-    if (options.nodes) set(model, "maxNodes", std::to_string(std::min<std::int64_t>(*options.nodes, 2'000'000'000)));
-    if (options.seconds) {
-        set(model, "timeMode", "elapsed");
-        set(model, "seconds", fmt::format("{:.6f}", std::max(*options.seconds, 1e-3)));
-    }
-    if (options.start.empty()) return;
-    std::vector<int> columns(options.start.size());
-    for (std::size_t j = 0; j < columns.size(); ++j) columns[j] = static_cast<int>(j);
-    Cbc_setMIPStartI(model, static_cast<int>(columns.size()), columns.data(), options.start.data());
+    std::vector<std::string> all{"moesim", "-randomSeed", seed, "-randomCbcSeed", seed};
+    if (options.nodes)
+        all.insert(all.end(), {"-maxNodes", std::to_string(std::min<std::int64_t>(*options.nodes, 2'000'000'000))});
+    if (options.seconds)
+        all.insert(all.end(),
+                   {"-timeMode", "elapsed", "-seconds", fmt::format("{:.6f}", std::max(*options.seconds, 1e-3))});
+    all.insert(all.end(), {"-solve", "-quit"});
+    return all;
 }
 
 }  // namespace
@@ -104,53 +129,95 @@ CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options) {
     static std::mutex one_at_a_time;
     const std::lock_guard lock(one_at_a_time);
     const double scale = cost_scale(program);
-    const Model model = load(program, scale);
-    set_options(model.get(), options);
-    Cbc_solve(model.get());
+    bool stopped = false;
+    Deadline deadline(options.seconds, stopped);
+    Quiet quiet;
+    quiet.setLogLevel(0);
+    OsiClpSolverInterface solver;
+    solver.passInMessageHandler(&quiet);
+    load(solver, program, scale);
+    solver.getModelPtr()->passInEventHandler(&deadline);
 
-    const bool whole = std::any_of(program.columns().begin(), program.columns().end(), [](auto& c) { return c.whole; });
-    const bool optimal = Cbc_isProvenOptimal(model.get()) != 0;
     CbcAnswer answer;
     Solution& s = answer.solution;
-    const double* x = whole ? Cbc_bestSolution(model.get()) : optimal ? Cbc_getColSolution(model.get()) : nullptr;
-    answer.no_solution = x == nullptr && (Cbc_isProvenInfeasible(model.get()) != 0 ||
-                                          Cbc_isContinuousUnbounded(model.get()) != 0 || Cbc_status(model.get()) <= 0);
     s.value = IntegerProgram::infinity;
     s.bound = -IntegerProgram::infinity;
+    // The first relaxation by itself: what it proves holds whatever happens after it.
+    solver.initialSolve();
+    if (stopped) return answer;
+    answer.no_solution = !solver.isProvenOptimal();
     if (answer.no_solution) return answer;
-    // Before the first relaxation is solved, what CBC calls the best possible is none.
-    const double best_possible = Cbc_getBestPossibleObjValue(model.get());
-    if (Cbc_isInitialSolveProvenOptimal(model.get()) != 0 && std::abs(best_possible) < 1e49)
-        s.bound = best_possible / scale;
-    if (x == nullptr) return answer;
-    s.optimal = optimal;
-    s.x.assign(x, x + program.columns().size());
-    for (std::size_t j = 0; j < s.x.size(); ++j)
-        if (program.columns()[j].whole) s.x[j] = std::round(s.x[j]);
-    s.value = program.value(s.x);
-    s.bound = optimal ? s.value : std::min(s.bound, s.value);
+    s.bound = solver.getObjValue() / scale;
+
+    const auto keep = [&](const double* x) {
+        s.x.assign(x, x + program.columns().size());
+        for (std::size_t j = 0; j < s.x.size(); ++j)
+            if (program.columns()[j].whole) s.x[j] = std::round(s.x[j]);
+        s.value = program.value(s.x);
+    };
+    if (solver.getNumIntegers() == 0) {
+        keep(solver.getColSolution());
+        s.optimal = true;
+        s.bound = s.value;
+        return answer;
+    }
+    CbcModel model(solver);
+    model.passInMessageHandler(&quiet);
+    model.setLogLevel(0);
+    CbcSolverUsefulData data;
+    CbcMain0(model, data);
+    model.setLogLevel(0);
+    if (!options.start.empty()) {
+        std::vector<std::pair<std::string, double>> start;
+        for (std::size_t j = 0; j < options.start.size(); ++j)
+            start.emplace_back(program.columns()[j].name, options.start[j]);
+        model.setMIPStart(start);
+    }
+    const auto words = arguments(options);
+    std::vector<const char*> pointers;
+    for (const auto& word : words) pointers.push_back(word.c_str());
+    CbcMain1(
+        static_cast<int>(pointers.size()), pointers.data(), model, [](CbcModel*, int) { return 0; }, data);
+
+    const double* x = model.bestSolution();
+    if (x != nullptr) keep(x);
+    s.optimal = x != nullptr && !stopped && model.isProvenOptimal();
+    answer.no_solution = x == nullptr && !stopped && (model.isProvenInfeasible() || model.isContinuousUnbounded());
+    if (s.optimal)
+        s.bound = s.value;
+    else if (const double best = model.getBestPossibleObjValue(); !stopped && std::abs(best) < 1e49)
+        s.bound = std::max(s.bound, best / scale);
+    s.bound = std::min(s.bound, s.value);
     return answer;
 }
 
 namespace {
 
-// By CoinUtils, since CBC's C interface compresses what it writes.
+void write_lp(const IntegerProgram& program, const std::string& path) {
+    OsiClpSolverInterface solver;
+    load(solver, program, 1);
+    solver.writeLp(path.c_str());
+}
+
+// By CoinUtils, since the solver's own way compresses what it writes.
 void write_mps(const IntegerProgram& program, const std::string& path) {
     const Arrays a = arrays(program, 1);
     const auto columns = static_cast<int>(program.columns().size()), rows = static_cast<int>(program.rows().size());
     const CoinPackedMatrix matrix(true, rows, columns, static_cast<CoinBigIndex>(a.index.size()), a.factor.data(),
                                   a.index.data(), a.begin.data(), nullptr);
-    std::vector<std::string> column_names, row_names;
+    std::vector<std::string> full_names;
+    for (const auto& r : program.rows()) full_names.push_back(program.full_name(r));
+    std::vector<const char*> column_names, row_names;
     std::vector<char> whole;
     for (const auto& c : program.columns()) {
-        column_names.push_back(c.name);
+        column_names.push_back(c.name.c_str());
         whole.push_back(c.whole ? 1 : 0);
     }
-    for (const auto& r : program.rows()) row_names.push_back(program.full_name(r));
+    for (const auto& name : full_names) row_names.push_back(name.c_str());
     CoinMpsIO file;
     file.messageHandler()->setLogLevel(0);
     file.setMpsData(matrix, finite(IntegerProgram::infinity), a.lower.data(), a.upper.data(), a.cost.data(),
-                    whole.data(), a.row_lower.data(), a.row_upper.data(), column_names, row_names);
+                    whole.data(), a.row_lower.data(), a.row_upper.data(), column_names.data(), row_names.data());
     file.writeMps(path.c_str(), 0);
 }
 
@@ -160,8 +227,8 @@ void write_program(const IntegerProgram& program, const std::string& path) {
     const std::filesystem::path file(path);
     // CBC ends the process where it cannot write.
     if (!std::ofstream(file)) throw InputError(fmt::format("{}: cannot be written", path));
-    if (file.extension() == ".lp")  // CBC puts the ending there itself
-        Cbc_writeLp(load(program, 1).get(), std::filesystem::path(path).replace_extension().c_str());
+    if (file.extension() == ".lp")  // it puts the ending there itself
+        write_lp(program, std::filesystem::path(path).replace_extension().string());
     else
         write_mps(program, path);
 }

@@ -12,8 +12,8 @@ namespace moesim {
 
 struct SolveOptions {
     std::uint64_t seed = 0;
-    // Limits of the search. One by nodes alone gives the same answer on every machine with the same CBC. CBC looks at
-    // the clock between its steps, of which the first relaxation is one.
+    // Limits of the search. One by nodes alone gives the same answer on every machine with the same CBC. What the
+    // clock ends may know no bound.
     std::optional<double> seconds;
     std::optional<std::int64_t> nodes;
     std::vector<double> start;  // [column]: a known solution, or empty; the answer is never worse

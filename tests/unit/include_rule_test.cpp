@@ -29,7 +29,8 @@ std::string complaint(const std::string& folder, const std::string& include) {
     if (include.rfind("simgrid/", 0) == 0 || include.rfind("xbt/", 0) == 0)
         return only_in({"network", "engine"}) ? "" : "SimGrid outside of network and engine";
     if (include == "mpi.h") return only_in({"study"}) ? "" : "MPI outside of study";
-    if (include.rfind("Cbc", 0) == 0 || include.rfind("Coin", 0) == 0 || include == "metis.h")
+    if (include.rfind("Cbc", 0) == 0 || include.rfind("Clp", 0) == 0 || include.rfind("Coin", 0) == 0 ||
+        include == "metis.h")
         return only_in({"planner"}) ? "" : "a solver outside of planner";
     if (include.rfind("cuda", 0) == 0 || include.rfind("nccl", 0) == 0) return "CUDA or NCCL in sim";
     const std::string other = include.substr(0, include.find('/'));
@@ -77,6 +78,6 @@ TEST_CASE("the rule complains where it should") {
     CHECK(complaint("cost", "traffic/grid.hpp") == "the two do not know each other");
     CHECK(complaint("result", "simgrid/s4u.hpp") != "");
     CHECK(complaint("engine", "network/message.hpp") == "");
-    CHECK(complaint("study", "Cbc_C_Interface.h") == "a solver outside of planner");
+    CHECK(complaint("study", "CbcModel.hpp") == "a solver outside of planner");
     CHECK(complaint("engine", "vector") == "");
 }

@@ -128,3 +128,39 @@ TEST_CASE("integer program: as files, by readable names") {
     std::filesystem::remove(mps);
     CHECK_THROWS_AS(write_program(knapsack(), (folder / "no such folder" / "x.lp").string()), InputError);
 }
+
+// Assigning 80 things to 8 groups of 10, pairs of things costing where they are apart: a relaxation of 50,000 rows.
+TEST_CASE("integer program: the clock ends what takes long, and the start is what remains") {
+    IntegerProgram p;
+    constexpr std::size_t things = 80, groups = 8;
+    for (std::size_t i = 0; i < things * groups; ++i) p.add_binary("x_" + std::to_string(i));
+    for (std::size_t i = 0; i < things; ++i) {
+        std::vector<IntegerProgram::Term> one;
+        for (std::size_t g = 0; g < groups; ++g) one.push_back({i * groups + g, 1});
+        p.require("one", std::to_string(i), 1, std::move(one), 1);
+    }
+    for (std::size_t g = 0; g < groups; ++g) {
+        std::vector<IntegerProgram::Term> ten;
+        for (std::size_t i = 0; i < things; ++i) ten.push_back({i * groups + g, 1});
+        p.require("ten", std::to_string(g), 10, std::move(ten), 10);
+    }
+    SolveOptions options;
+    options.start.assign(things * groups, 0);
+    for (std::size_t i = 0; i < things; ++i) options.start[i * groups + i / 10] = 1;
+    for (std::size_t a = 0; a < things; ++a)
+        for (std::size_t b = a + 1; b < things; ++b) {
+            const std::string name = std::to_string(a) + "_" + std::to_string(b);
+            const std::size_t y = p.add({"y_" + name, 0, 1, static_cast<double>(a * b % 13), false});
+            options.start.push_back(a / 10 == b / 10 ? 0 : 1);
+            for (std::size_t g = 0; g < groups; ++g)
+                for (const double sign : {1.0, -1.0})
+                    p.require("apart", name + "_g" + std::to_string(g) + (sign > 0 ? "a" : "b"), 0,
+                              {{y, 1}, {a * groups + g, -sign}, {b * groups + g, sign}}, inf);
+        }
+    options.seconds = 0.2;
+    const Solution s = solve(p, options);
+    CHECK_FALSE(s.optimal);
+    CHECK(s.value <= p.value(options.start));
+    CHECK(p.violation(s.x) < 1e-6);
+    CHECK(s.bound <= s.value);
+}

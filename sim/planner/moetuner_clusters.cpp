@@ -1,0 +1,77 @@
+// MoETuner's first program: clusters of equal load.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "planner/longest_first.hpp"
+#include "planner/moetuner.hpp"
+#include "planner/placement_columns.hpp"
+
+namespace moesim {
+namespace {
+
+std::vector<double> sums(std::span<const double> load, const std::vector<std::uint32_t>& place, std::size_t clusters) {
+    std::vector<double> sum(clusters);
+    for (std::size_t e = 0; e < load.size(); ++e) sum[place[e]] += load[e];
+    return sum;
+}
+
+double deviation(const std::vector<double>& sum, double mean) {
+    return std::accumulate(sum.begin(), sum.end(), 0.0, [&](double d, double s) { return d + std::abs(s - mean); });
+}
+
+}  // namespace
+
+ExpertClusters moetuner_clusters(const PlannerProblem& problem, const MoetunerOptions& options,
+                                 const ProgramEffort& effort) {
+    const WorkloadCounts& w = problem.workload;
+    const std::size_t clusters = options.clusters_per_position * problem.positions.count();
+    if (clusters == 0 || w.experts % clusters != 0)
+        throw InputError(
+            fmt::format("moetuner: found {} experts for {} clusters, expected a multiple", w.experts, clusters));
+    ExpertClusters result{clusters, Matrix<std::uint32_t>(w.layers, w.experts)};
+    const std::size_t size = w.experts / clusters;
+    const Matrix<std::uint32_t> first = longest_first(w.load, clusters);
+    for (std::size_t l = 0; l < w.layers; ++l) {
+        const auto load = w.load.row(l);
+        const double total = std::accumulate(load.begin(), load.end(), 0.0);
+        const double mean = total / static_cast<double>(clusters);
+        IntegerProgram program;
+        std::vector<std::size_t> all(w.experts);
+        std::iota(all.begin(), all.end(), std::size_t{0});
+        const PlacementColumns x(program, {all}, clusters);
+        x.require_sizes(program, std::vector<GroupSize>(clusters, {size, size}));
+        x.break_symmetry(program, std::vector<std::size_t>(clusters, 0));
+        const std::size_t first_deviation = program.columns().size();
+        for (std::size_t c = 0; c < clusters; ++c) {
+            const std::size_t d = program.add({fmt::format("d_l{}_c{}", l, c), 0, IntegerProgram::infinity, 1, false});
+            for (const double sign : {1.0, -1.0}) {  // d >= sign (T - mean)
+                std::vector<IntegerProgram::Term> terms{{d, 1}};
+                for (std::size_t e = 0; e < w.experts; ++e)
+                    if (load[e] != 0) terms.push_back({x.at(0, e, c), -sign * load[e]});
+                program.require("deviation", fmt::format("l{}_c{}_{}", l, c, sign > 0 ? "above" : "below"),
+                                -sign * mean, std::move(terms), IntegerProgram::infinity);
+            }
+        }
+        options.files.write(program, fmt::format("clusters-l{}", l));
+
+        SolveOptions search = effort.part(options.clustering_time / static_cast<double>(w.layers - l));
+        std::vector<std::vector<std::uint32_t>> start{{first.row(l).begin(), first.row(l).end()}};
+        rename_groups(start, std::vector<std::size_t>(clusters, 0));
+        search.start.resize(program.columns().size());
+        x.put(search.start, start);
+        const auto start_sums = sums(load, start[0], clusters);
+        for (std::size_t c = 0; c < clusters; ++c) search.start[first_deviation + c] = std::abs(start_sums[c] - mean);
+        const Solution s = solve(program, search);
+        const auto place = x.place(s.x)[0];
+        std::copy(place.begin(), place.end(), result.cluster.row(l).begin());
+        result.deviation += deviation(sums(load, place, clusters), mean);
+        result.deviation_bound += std::max(0.0, s.bound);
+        result.load += total;
+    }
+    return result;
+}
+
+}  // namespace moesim
