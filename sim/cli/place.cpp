@@ -24,7 +24,8 @@ void place(const Options& o) {
     const PlannerMethod& method = planner_method(o.method);
     const Scenario scenario = load_scenario(o.scenario);
     const PlannerProblem problem = planner_problem(scenario, o.scenario, o.planning.planning);
-    const PlannerResult result = method.plan(problem, o.planning.method, o.planning.effort, {});
+    const PlannerResult result =
+        method.plan(problem, method_options(scenario, o.planning.method), o.planning.effort, {});
     PlacementDocument document = to_document(result.placement, fmt::format("{} for {}", method.name, scenario.name));
     document.method = method.name;
     document.source = fmt::format("learned from {} tokens of {}", problem.workload.tokens,

@@ -15,6 +15,8 @@ void add_planning_options(CLI::App& command, PlanningArguments& a) {
         .add_option("--load-limit", a.method.load_limit,
                     "max/mean load of a GPU, mean over layers, of methods that weigh load against traffic (1.1)")
         ->check(CLI::Range(1.0, 1000.0));
+    command.add_option("--write-program", a.method.program_file,
+                       "file for the integer programs of exflow, moetuner and topology, .lp or .mps");
     command.add_option("--time-limit", a.effort.seconds, "seconds that a method may search")
         ->check(CLI::Range(0.001, 1e6));
     command.add_option("--iterations", a.effort.iterations, "that a search makes: the same result on every machine")

@@ -3,14 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "base/error.hpp"
 #include "planner/affinity_search.hpp"
+#include "planner/coactivation.hpp"
 #include "planner/destinations.hpp"
 #include "planner/eplb.hpp"
+#include "planner/exflow.hpp"
 #include "planner/fixed_placements.hpp"
+#include "planner/graph_plan.hpp"
 #include "planner/load_balance.hpp"
+#include "planner/moetuner.hpp"
+#include "planner/shadowing.hpp"
+#include "planner/topology_program.hpp"
 
 namespace moesim {
 namespace {
@@ -30,6 +37,12 @@ PlannerResult destinations(const PlannerProblem& p, const MethodOptions& o, Disp
     d.dispatch = dispatch;
     d.load_limit = o.load_limit;
     return destinations_plan(p, d, effort, progress);
+}
+
+// Integer programs may never end.
+Effort limited(Effort effort) {
+    if (!effort.seconds && !effort.iterations) effort.seconds = 60;
+    return effort;
 }
 
 std::vector<PlannerMethod> all_methods() {
@@ -58,6 +71,42 @@ std::vector<PlannerMethod> all_methods() {
         {"coherent_destinations", "the same for tokens that stay where their best expert was",
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
              return destinations(p, o, Dispatch::coherent, effort, progress);
+         }},
+        {"graph", "the layered graph of what tokens choose together, partitioned by METIS",
+         [](const PlannerProblem& p, const MethodOptions&, const Effort& effort, const SearchProgress&) {
+             return graph_plan(p, {}, effort);
+         }},
+        {"coactivation", "clusters of experts that tokens choose together, copies of hot ones (after GRACE-MoE)",
+         [](const PlannerProblem& p, const MethodOptions&, const Effort& effort, const SearchProgress&) {
+             return coactivation_plan(p, {}, effort);
+         }},
+        {"shadowing", "hot experts on every GPU, by FasterMoE's cost rule",
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
+             ShadowingOptions s;
+             s.batch_tokens = o.batch_tokens;
+             s.row = o.row;
+             s.token_time = o.token_time;
+             s.batches_a_transfer = std::numeric_limits<double>::infinity();  // copies stay
+             return shadowing_plan(p, s, effort);
+         }},
+        {"exflow", "integer program: least crossing between layers, nodes first (ExFlow)",
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
+             ExflowOptions e;
+             e.files.path = o.program_file;
+             return exflow_plan(p, e, limited(effort));
+         }},
+        {"moetuner", "integer programs: even clusters, then their GPUs by the heaviest pair (MoETuner)",
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
+             MoetunerOptions m;
+             m.files.path = o.program_file;
+             return PlannerResult(moetuner_plan(p, m, limited(effort)));
+         }},
+        {"topology", "integer program: least transmission cost on the fabric, under a load cap",
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
+             TopologyProgramOptions t;
+             t.load_cap = o.load_limit;
+             t.files.path = o.program_file;
+             return topology_plan(p, t, limited(effort));
          }},
     };
 }

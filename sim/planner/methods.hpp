@@ -13,6 +13,11 @@ namespace moesim {
 struct MethodOptions {
     double load_limit = 1.1;  // max/mean load of a position, mean over layers, of those that weigh load against traffic
     std::size_t groups = 1;   // of experts, for EPLB's hierarchical packing
+    std::string program_file;  // where integer programs are written for other solvers, .lp or .mps; empty: nowhere
+    // What a batch costs, for cost rules.
+    double batch_tokens = 0;  // of all positions of a group
+    Bytes row;                // one token's activation
+    Seconds token_time{};     // an expert's computing of one token
 };
 
 struct PlannerMethod {

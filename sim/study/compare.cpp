@@ -63,11 +63,12 @@ std::vector<ComparedMethod> compare(const Scenario& scenario, const std::string&
     progress("learning");
     const PlannerProblem problem = planner_problem(scenario, origin, o.planning);
     const std::vector<Scenario> batches = judged_batches(scenario, origin, o.planning, o.batches, o.folder);
+    const MethodOptions method = method_options(scenario, o.method);
     std::vector<ComparedMethod> all;
     std::vector<Scenario> runs;
     for (const std::string& name : o.methods) {
         progress("placing: " + name);
-        const PlannerResult plan = planner_method(name).plan(problem, o.method, o.effort, {});
+        const PlannerResult plan = planner_method(name).plan(problem, method, o.effort, {});
         ComparedMethod m;
         m.name = name;
         m.objective = plan.objective;

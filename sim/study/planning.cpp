@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include "base/file.hpp"
 #include "config/trace/read_trace.hpp"
 #include "config/trace/write_trace.hpp"
+#include "cost/stage_cost.hpp"
 #include "network/message.hpp"
 #include "study/routing_of.hpp"
 #include "topology/fabric.hpp"
@@ -89,6 +91,17 @@ PlannerProblem planner_problem(const Scenario& s, const std::string& origin, con
     p.memory = Bytes(s.profile.memory_capacity.value.value() - s.profile.memory_reserved.value.value());
     p.workload = workload_counts(std::make_shared<const RoutingTrace>(learned_from(s, origin, o)));
     return p;
+}
+
+MethodOptions method_options(const Scenario& s, MethodOptions o) {
+    const std::int64_t groups = s.parallelism.data / s.parallelism.expert;
+    o.batch_tokens = static_cast<double>(s.batch.tokens() / (groups * s.schedule.micro_batches));
+    o.row = Bytes(s.model.hidden * bytes_of(s.dispatch.dtype));
+    // Of an expert that gets its even share of a batch.
+    const std::int64_t rows =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(o.batch_tokens) * s.model.top_k / s.model.experts);
+    o.token_time = StageCost(s).expert(std::array{rows}) * (1.0 / static_cast<double>(rows));
+    return o;
 }
 
 std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origin, const PlanningOptions& o,

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "config/scenario.hpp"
-#include "planner/problem.hpp"
+#include "planner/methods.hpp"
 
 namespace moesim {
 
@@ -21,6 +21,9 @@ struct PlanningOptions {
 // routing. Positions are the GPUs of the first expert-parallel group with tensor index 0. Throws InputError where the
 // redundant copies do not fill slots evenly, or the routing to learn from does not fit the model.
 PlannerProblem planner_problem(const Scenario& scenario, const std::string& origin, const PlanningOptions& options);
+
+// What its cost rules are given: a batch of the scenario.
+MethodOptions method_options(const Scenario& scenario, MethodOptions options);
 
 // The same scenario over batches that nothing was learned from: of a recorded routing odd blocks, which are written
 // into `folder`; else tokens that come after those learned from.  [batch]
