@@ -88,11 +88,12 @@ std::string table(const Scenario& s, const CompareOptions& o, const std::vector<
             m.memory_bytes / (1 << 30), m.copies, m.solve_s);
     text += "\nwhat each made small, and a proven bound of it where there is one\n";
     for (const ComparedMethod& m : methods)
-        text += fmt::format("{:<22} {:.4f}{}  {}\n", m.name, m.value,
-                            m.bound ? fmt::format(" (at least {:.4f})", *m.bound) : "", m.objective);
+        text += fmt::format("{:<22} {:.4g}{}  {}\n", m.name, m.value,
+                            m.bound ? fmt::format(" (at least {:.4g})", *m.bound) : "", m.objective);
     text +=
         "\nremote: copies of a token that a dispatch takes to other GPUs, a layer; by NIC: those that pass one\n"
-        "max/mean: load of GPUs; memory: of the fullest GPU; copies: of an expert; percent: against the first line\n";
+        "max/mean: load of GPUs, mean over layers; memory: of the fullest GPU; copies: of an expert; percent: against "
+        "the first line\n";
     return text;
 }
 

@@ -35,8 +35,8 @@ void place(const Options& o) {
     std::string text = fmt::format("{}: {}\n\n", method.name, method.what);
     text += fmt::format("learned from {} tokens, {} layers of {} experts, top-{}\n", problem.workload.tokens,
                         problem.workload.layers, problem.workload.experts, problem.workload.top_k);
-    text += fmt::format("objective    {:.4f} ({})\n", result.value, result.objective);
-    if (result.bound) text += fmt::format("at least     {:.4f}, proven\n", *result.bound);
+    text += fmt::format("objective    {:.4g} ({})\n", result.value, result.objective);
+    if (result.bound) text += fmt::format("at least     {:.4g}, proven\n", *result.bound);
     text += fmt::format("took         {:.3f} s\n", result.took.value());
     if (!o.out.empty())
         text += fmt::format("\nwritten      {0} (in a scenario: \"placement\": {{\"file\": \"{0}\"}})\n", o.out);

@@ -48,7 +48,8 @@ void judge(const Scenario& s, const std::vector<nlohmann::json>& results, Compar
         m.return_s += stage_mean(r, "return") / layers / n;
         m.remote_copies += r["traffic"]["dispatch_bytes"].get<double>() / rows / n;
         m.nic_copies += r["all_to_all"]["dispatch"].value("nic_bytes", 0.0) / rows / n;
-        m.load_max_over_mean += r["load"]["rank_max_over_mean"].get<double>() / n;
+        for (const auto& layer : r["load"]["layers"])
+            m.load_max_over_mean += layer["rank_max_over_mean"].get<double>() / layers / n;
         m.memory_bytes = std::max(m.memory_bytes, fullest_rank_bytes(r));
     }
     m.layer_mean_s = std::accumulate(times.begin(), times.end(), 0.0) / n;

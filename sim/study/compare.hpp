@@ -28,7 +28,7 @@ struct ComparedMethod {
     double dispatch_s = 0, expert_s = 0, return_s = 0;
     double remote_copies = 0;       // of a token's activations that a dispatch takes to another GPU, a layer
     double nic_copies = 0;          // those among them that pass a NIC
-    double load_max_over_mean = 0;  // of GPUs
+    double load_max_over_mean = 0;  // of GPUs, mean over layers
     double memory_bytes = 0;        // of the fullest GPU
     double copies = 1;              // of an expert
     std::string objective;

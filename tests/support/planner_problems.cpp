@@ -89,7 +89,7 @@ PlannerProblem random_problem(std::uint64_t seed, const ProblemSize& size) {
         for (std::size_t b = 0; b < size.positions; ++b)
             if (p.positions.node[a] != p.positions.node[b])
                 p.positions.seconds_per_byte(a, b) =
-                    1e-9 * (2 + (p.positions.node[a] + p.positions.node[b] + seed) % 4);
+                    1e-9 * static_cast<double>(2 + (p.positions.node[a] + p.positions.node[b] + seed) % 4);
     return p;
 }
 
