@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 #include "traffic/copy_chooser.hpp"
 
@@ -14,6 +15,21 @@ namespace {
 struct Peaks {
     double max = 0, soft = 0;
 };
+
+// Whether a value is among so many, four at a time: a difference of 0 is the only one that borrows its top bit where
+// that was not set (Warren, "Hacker's Delight", 2003, 6-1).
+constexpr std::size_t lanes = 4;
+inline bool among(const std::uint16_t* values, std::size_t n, std::uint16_t value) {
+    constexpr std::uint64_t ones = 0x0001'0001'0001'0001, tops = 0x8000'8000'8000'8000;
+    std::uint64_t zero = 0;
+    for (std::size_t block = 0; block < n; block += lanes) {
+        std::uint64_t four = 0;
+        std::memcpy(&four, values + block, sizeof four);
+        four ^= value * ones;
+        zero |= (four - ones) & ~four & tops;
+    }
+    return zero != 0;
+}
 
 double eighth(double v) {
     v *= v;
@@ -41,16 +57,16 @@ Peaks peaks(std::size_t n, At at) {
 }  // namespace
 
 LayerTimeState::LayerTimeState(const LayerTimeModel& model, LayerId layer, const std::vector<Copies>& copies)
-    : model_(model), flows_(model.flows()), width_(model.width()), copies_(model.experts()), held_(model.positions()),
-      places_(model.experts()), where_(model.tokens() * model.width(), nowhere), count_(held_.size(), copies_.size()),
-      received_(held_.size()), load_(flows_.out().size()), seconds_(held_.size()), dirty_(held_.size()),
-      change_(flows_.flows()) {
+    : model_(model), flows_(model.flows()), dedup_(model.dedup()), stride_((model.width() + lanes - 1) / lanes * lanes),
+      copies_(model.experts()), held_(model.positions()), places_(model.experts()),
+      where_(model.tokens() * stride_, nowhere), count_(held_.size(), copies_.size()), received_(held_.size()),
+      load_(flows_.out().size()), seconds_(held_.size()), dirty_(held_.size()), change_(flows_.flows()) {
     for (std::size_t s = 0; s < positions(); ++s)
         source_.insert(source_.end(), model.source_begin(s + 1) - model.source_begin(s), static_cast<std::uint16_t>(s));
     for (std::size_t t = 0; t < model.tokens(); ++t) {
         const auto chosen = model.choices(t, layer);
-        for (std::size_t k = 0; k < width_; ++k)
-            if (chosen[k] != no_expert) places_[chosen[k]].push_back(static_cast<std::uint32_t>(t * width_ + k));
+        for (std::size_t k = 0; k < chosen.size(); ++k)
+            if (chosen[k] != no_expert) places_[chosen[k]].push_back(static_cast<std::uint32_t>(t * stride_ + k));
     }
     for (const double v : flows_.out()) out_.push_back(v * model.dispatch_bytes());
     for (const double v : flows_.back()) back_.push_back(v * model.return_bytes());
@@ -68,28 +84,27 @@ void LayerTimeState::touch(std::size_t position) {
     touched_.push_back(static_cast<std::uint32_t>(position));
 }
 
-void LayerTimeState::add_flow(std::size_t flow, std::int32_t rows) {
+inline void LayerTimeState::add_flow(std::size_t flow, std::int32_t rows) {
     if (change_[flow] == 0) changed_.push_back(static_cast<std::uint32_t>(flow));
     change_[flow] += rows;
 }
 
 // One choice of a token comes to a position or leaves it; where_ holds the token's other choices.
-void LayerTimeState::add_rows(std::size_t token, std::uint16_t position, std::int32_t rows) {
+inline void LayerTimeState::add_rows(std::size_t token, std::uint16_t position, std::int32_t rows) {
     const std::size_t source = source_[token];
-    const std::uint16_t* others = where_.data() + token * width_;
-    if (model_.dedup() != Dedup::none && std::find(others, others + width_, position) != others + width_) return;
-    received_[position] += rows;
+    const std::uint16_t* others = where_.data() + token * stride_;
+    if (dedup_ != Dedup::none && among(others, stride_, position)) return;
     add_flow(flows_.to_position(source, position), rows);
-    if (model_.dedup() != Dedup::node) return;
+    if (dedup_ != Dedup::node) return;
     const std::size_t node = flows_.node(position);
-    for (std::size_t k = 0; k < width_; ++k)
+    for (std::size_t k = 0; k < stride_; ++k)
         if (others[k] != nowhere && flows_.node(others[k]) == node) return;
     add_flow(flows_.to_node(source, node), rows);
 }
 
-void LayerTimeState::move(std::size_t expert, std::uint32_t place, std::uint16_t to) {
+inline void LayerTimeState::move(std::size_t expert, std::uint32_t place, std::uint16_t to) {
     const std::uint16_t from = where_[place];
-    const std::size_t token = place / width_;
+    const std::size_t token = place / stride_;
     where_[place] = nowhere;
     if (from != nowhere) {
         add_rows(token, from, -1);
@@ -133,28 +148,40 @@ void LayerTimeState::set(std::size_t expert, const Copies& copies) {
     const Placement alone({{copies}}, positions());
     CopyChooser chooser(alone, LayerId(0), model_.replicas(), model_.group(), model_.fabric());
     for (const std::uint32_t place : places_[expert])
-        go(place, chooser.copies().position(chooser.choose(source_[place / width_], 0)));
+        go(place, chooser.copies().position(chooser.choose(source_[place / stride_], 0)));
 }
 
 void LayerTimeState::keep() {
     moved_.clear();
     before_.clear();
+    flowed_.clear();
     seconds_were_.clear();
 }
 
 void LayerTimeState::undo() {
+    settle();
     for (std::size_t i = before_.size(); i-- > 0;) {
         const Before& b = before_[i];
-        for (std::size_t m = moved_.size(); m-- > b.moved;) move(b.expert, moved_[m].place, moved_[m].from);
+        for (std::size_t m = moved_.size(); m-- > b.moved;) {
+            std::uint16_t& at = where_[moved_[m].place];
+            if (at != nowhere) --count_(at, b.expert);
+            at = moved_[m].from;
+            if (at != nowhere) ++count_(at, b.expert);
+        }
         moved_.resize(b.moved);
         release(b.expert);
         hold(b.expert, b.copies);
     }
-    settle();
+    for (const auto& [flow, rows] : flowed_) add_to_links(flow, -rows);
     for (std::size_t i = seconds_were_.size(); i-- > 0;) seconds_[seconds_were_[i].first] = seconds_were_[i].second;
     for (const std::uint32_t p : touched_) dirty_[p] = 0;
     touched_.clear();
     keep();
+}
+
+void LayerTimeState::add_to_links(std::uint32_t flow, std::int32_t rows) {
+    for (const GroupFlows::Share& share : flows_.shares(flow)) load_[share.link] += std::int64_t{rows} * share.times;
+    if (flow < positions() * positions()) received_[flow % positions()] += rows;
 }
 
 void LayerTimeState::settle() {
@@ -162,8 +189,8 @@ void LayerTimeState::settle() {
         const std::int32_t rows = change_[flow];
         if (rows == 0) continue;
         change_[flow] = 0;
-        for (const GroupFlows::Share& share : flows_.shares(flow))
-            load_[share.link] += std::int64_t{rows} * share.times;
+        add_to_links(flow, rows);
+        flowed_.emplace_back(flow, rows);
     }
     changed_.clear();
 }

@@ -54,16 +54,18 @@ class LayerTimeState {
     void move(std::size_t expert, std::uint32_t place, std::uint16_t to);
     void add_flow(std::size_t flow, std::int32_t rows);
     void add_rows(std::size_t token, std::uint16_t position, std::int32_t rows);
+    void add_to_links(std::uint32_t flow, std::int32_t rows);
     void settle();
     void touch(std::size_t position);
 
     const LayerTimeModel& model_;
     const GroupFlows& flows_;
-    std::size_t width_;
+    Dedup dedup_;
+    std::size_t stride_;                              // places of a token: its choices, filled up with nowhere
     std::vector<Copies> copies_;                      // [expert]
     std::vector<std::vector<std::uint32_t>> held_;    // [position]
     std::vector<std::vector<std::uint32_t>> places_;  // [expert]: of where_, ascending
-    std::vector<std::uint16_t> where_;                // [token][width]: position
+    std::vector<std::uint16_t> where_;                // [token][stride]: position
     std::vector<std::uint16_t> source_;               // [token]
     Matrix<std::int32_t> count_;                      // [position][expert]: choices
     std::vector<std::int64_t> received_;              // [position]: copies of tokens
@@ -80,6 +82,7 @@ class LayerTimeState {
     // Since the last keep() or undo().
     std::vector<Moved> moved_;
     std::vector<Before> before_;
+    std::vector<std::pair<std::uint32_t, std::int32_t>> flowed_;  // flows and rows that came to the links
     std::vector<std::pair<std::uint32_t, double>> seconds_were_;  // of positions
     std::vector<std::int64_t> scratch_;
 };
