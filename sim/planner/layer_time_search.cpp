@@ -17,11 +17,16 @@ constexpr std::uint64_t search_purpose = 61;
 constexpr std::int64_t proposals_each = 200;  // for an expert of a layer
 constexpr std::size_t sampled = 8192;         // tokens
 
-struct Round {
-    double share;     // of the effort
-    double from, to;  // temperature, as LayerEffort has it
-};
-constexpr std::array rounds = {Round{0.15, 0, 0}, Round{0.85, 1, 0.01}};
+// Parts of the effort: downhill first, then annealed.
+constexpr std::array rounds = {0.15, 0.85};
+
+// Where annealing starts. It pays where every pair of experts comes up many times; with less effort than that,
+// going downhill on the softened objective gets further (58 layers of 256 experts on 64 positions: 30,000 proposals a
+// layer downhill do what 100,000 do from a tenth of a proposal's change).
+double temperature(std::int64_t proposals, std::size_t experts) {
+    const double visits = 2 * static_cast<double>(proposals) / static_cast<double>(experts * experts);
+    return visits < 10 ? 0 : std::min(1.0, visits / 100);
+}
 
 using Layer = std::vector<LayerTimeState::Copies>;
 
@@ -119,26 +124,31 @@ PlannerResult layer_time_plan(const PlannerProblem& problem, const Scenario& sce
                                                         static_cast<std::int64_t>(layers));
     if (layers > 0) proposals /= static_cast<std::int64_t>(layers);
     const double begun = watch.elapsed().value();
-    double spent = 0;  // parts of the effort that are over
+    std::vector<std::int64_t> made(layers);  // proposals of the last round
+    double spent = 0;                        // parts of the effort that are over
     for (std::size_t r = 0; r < rounds.size(); ++r)
         for (std::size_t l = 0; l < layers; ++l) {
-            const double share = rounds[r].share / static_cast<double>(layers);
+            const double share = rounds[r] / static_cast<double>(layers);
             spent += share;
             if (time[l] <= bounds[l]) continue;
-            LayerEffort here{rounds[r].from, rounds[r].to, 0, {}};
-            here.proposals = static_cast<std::int64_t>(rounds[r].share * static_cast<double>(proposals)) + 1;
+            LayerEffort here;
+            here.proposals = static_cast<std::int64_t>(rounds[r] * static_cast<double>(proposals)) + 1;
             if (effort.seconds) {
                 const double from = watch.elapsed().value();
                 const double seconds = std::max(1e-9, begun + spent * (*effort.seconds - begun) - from);
+                if (r > 0)
+                    here.proposals = static_cast<std::int64_t>(rounds[r] / rounds[0] * static_cast<double>(made[l]));
                 here.passed = [&watch, from, seconds] { return (watch.elapsed().value() - from) / seconds; };
             }
+            if (r > 0) here.from = temperature(here.proposals, model.experts());
+            here.to = here.from / 100;
             const auto now = held(best[l], positions);
             std::vector<std::size_t> may(positions);
             for (std::size_t p = 0; p < positions; ++p)
                 may[p] = std::min(std::max(problem.slots, now[p]), now[p] + (room > total[p] ? room - total[p] : 0));
             LayerSearch search(model, LayerId(l), best[l], may,
                                RandomStream(stream_key(effort.seed, search_purpose, r), l));
-            search.run(here);
+            made[l] = search.run(here);
             best[l] = search.best();
             time[l] = search.best_time();
             const auto then = held(best[l], positions);

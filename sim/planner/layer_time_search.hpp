@@ -10,8 +10,9 @@ namespace moesim {
 // Minimises the mean of LayerTimeModel::time over the layers. Every layer starts from the fastest that one of `starts`
 // has for it (all from the best start, where that mixture would not fit into memory), so that the result is never
 // slower than any start. Layers do not touch each other and are searched in turn, twice: first downhill, then by
-// simulated annealing (as in annealing.hpp) with a softened objective, and now and then two positions' experts are
-// dealt out anew, all ways to do so tried.
+// simulated annealing (as in annealing.hpp; downhill again where the effort is small for the number of experts), on a
+// softened objective that turns into the true one. Now and then some experts of two positions are dealt out anew, all
+// ways to do so tried.
 // Proposals: two experts change places; an expert moves to a position with a free slot; a copy more, a copy less, a
 // copy less for one more. No position gets more than problem.slots copies of a layer (or what a start has there), nor
 // more of all layers than its memory holds. The bound is the mean of LayerTimeModel::bound. Iterations are proposals;

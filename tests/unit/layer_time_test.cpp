@@ -65,27 +65,27 @@ TEST_CASE("chunks overlap in a layer's time") {
     CHECK(time_of(s, {0, 1, 2, 3}).total.value() == is(0.86784e-6 + 3 * 0.384e-6));
 }
 
-// Two groups of 2 on four nodes of one GPU: 8 tokens a group, 4 a GPU, 2 of them for the other GPU: 2 rows of 128 bytes
-// over a NIC at 0.1 GB/s: 2.56 us. All nodes under one leaf's uplink of 0.05 GB/s a node (oversubscription 2, two
-// nodes a leaf): ranks 0, 1 are a group and a leaf, so nothing is on the uplink.
-TEST_CASE("expert groups share what they share") {
-    Scenario s = tiny(4, 16);
-    s.topology = small_tree(4, 1, 2.0);
-    s.model.experts = 2;
-    s.parallelism = {4, 2, 1};
-    const Fabric fabric = build_fabric(s.topology);
-    std::vector<ExpertIndex> choices;
-    for (std::size_t t = 0; t < 8; ++t) choices.push_back(static_cast<ExpertIndex>(t % 2));
-    const PlannerProblem p = problem_of(s, fabric, choices, 1);
-    const Placement placement(Matrix<std::uint32_t>{[] {
-                                  Matrix<std::uint32_t> m(1, 2);
-                                  m(0, 1) = 1;
-                                  return m;
-                              }()},
-                              2);
-    const LayerTime t = LayerTimeModel(p.workload, s, fabric).time(placement, LayerId(0));
-    // One node a leaf: the uplink has half the NIC's rate and carries the same.
-    CHECK(t.dispatch.value() == is(5.12e-6));
+// Two data indices of two tensor ranks each, on four nodes of one GPU, the ranks of an index under one leaf. 8 tokens,
+// 4 an index, 2 of them for the other one's expert: 2 rows of 128 bytes from each of two ranks, which share an uplink
+// of 0.05 GB/s: 512 bytes in 10.24 us. With two such indices more, which are a group of their own on leaves of their
+// own, and twice the tokens, nothing changes.
+TEST_CASE("ranks share the uplinks of a layer's time") {
+    for (const std::int64_t groups : {1, 2}) {
+        Scenario s = tiny(4 * groups, 8 * groups);
+        s.topology = small_tree(4 * groups, 1);
+        s.topology.nodes_per_leaf = 2;
+        s.topology.uplink.bandwidth = BytesPerSecond(0.05e9);
+        s.model.experts = 2;
+        s.parallelism = {2 * groups, 2, 2};
+        const Fabric fabric = build_fabric(s.topology);
+        std::vector<ExpertIndex> choices;
+        for (std::size_t t = 0; t < 8; ++t) choices.push_back(static_cast<ExpertIndex>(t % 2));
+        const PlannerProblem p = problem_of(s, fabric, choices, 1);
+        Matrix<std::uint32_t> place(1, 2);
+        place(0, 1) = 1;
+        const LayerTime t = LayerTimeModel(p.workload, s, fabric).time(Placement(place, 2), LayerId(0));
+        CHECK(t.dispatch.value() == is(10.24e-6));
+    }
 }
 
 TEST_CASE("a layer's time is what the simulation has under the bound model") {
