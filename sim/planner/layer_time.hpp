@@ -1,0 +1,86 @@
+#pragma once
+// The time of one MoE layer under a placement, in closed form: what a search asks, and the simulation is asked after.
+//
+// Of a part (one chunk of one micro-batch) with its share of the scenario's tokens:
+//   dispatch d = start-up + bytes of the busiest link / its usable capacity; 0 where nothing leaves its GPU
+//   expert   x = max over positions of (StageCost::expert + sum_up) / the GPU's speed
+//   return   r = as dispatch, over the links backwards, rows of the return format
+// Chunks of a micro-batch, and with an interleaved order the chunks of all micro-batches, are n parts of a pipeline of
+// these three stages, of which each works on one part at a time:
+//   layer = d + x + r + (n - 1) max(d, x, r)
+// With a sequential order the micro-batches come one after another: as many times that.
+// Left out: attention and what else no placement changes; windows and forwarding order of all-to-all algorithms
+// (dispatch.dedup says what travels); libraries' own limits; tokens that stay with their experts (context-coherent
+// dispatch is taken for the classical one); stragglers but those that are slow throughout.
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "config/scenario.hpp"
+#include "cost/stage_cost.hpp"
+#include "placement/placement.hpp"
+#include "planner/group_flows.hpp"
+#include "planner/workload_counts.hpp"
+
+namespace moesim {
+
+struct LayerTime {
+    Seconds dispatch, expert, back;  // of one part
+    Seconds total;                   // of all micro-batches
+};
+
+// Holds references to the workload's trace, the scenario and the fabric.
+class LayerTimeModel {
+  public:
+    // Of more than `most_tokens` tokens of the trace, as many at even distances are looked at. Equal runs of them are
+    // the sources, one a position. Throws InputError where the workload has no tokens.
+    LayerTimeModel(const WorkloadCounts& workload, const Scenario& scenario, const Fabric& fabric,
+                   std::size_t most_tokens = 8192);
+
+    [[nodiscard]] LayerTime time(const Placement& placement, LayerId layer) const;
+    [[nodiscard]] Seconds mean_time(const Placement& placement) const;
+    // No placement with at most `slots` copies of experts a position is faster. Expert stage: some position computes
+    // the mean or more, and some position the mean number of experts that are used (StageCost::expert grows with rows
+    // and with experts, and never shrinks where rows are shared out among more experts); without room for copies, some
+    // position has the heaviest expert. Traffic: nothing has to move.
+    [[nodiscard]] Seconds bound(LayerId layer, std::size_t slots) const;
+
+    // What a search needs to do the same in steps.
+    [[nodiscard]] LayerTime together(Seconds dispatch, Seconds expert, Seconds back) const;
+    // Of a position; counts: of its experts, in tokens that are looked at; received: copies of tokens that come to it.
+    [[nodiscard]] Seconds expert_time(std::size_t position, std::span<const std::int64_t> counts,
+                                      std::int64_t received) const;
+    [[nodiscard]] Seconds link_time(double busiest) const {  // of the busiest link's bytes
+        return busiest > 0 ? flows_.start_up() + Seconds(busiest) : Seconds{};
+    }
+    [[nodiscard]] const GroupFlows& flows() const { return flows_; }
+    [[nodiscard]] double dispatch_bytes() const { return scale_ * dispatch_row_; }  // of a row that is looked at
+    [[nodiscard]] double return_bytes() const { return scale_ * return_row_; }
+    [[nodiscard]] Dedup dedup() const { return scenario_.dispatch.dedup; }
+    [[nodiscard]] ReplicaPolicy replicas() const { return scenario_.placement.replicas; }
+    [[nodiscard]] const RankGrid& group() const { return group_; }  // of one group alone
+    [[nodiscard]] const Fabric& fabric() const { return fabric_; }
+    [[nodiscard]] std::size_t positions() const { return group_.expert(); }
+    [[nodiscard]] std::size_t experts() const { return workload_.experts; }
+    [[nodiscard]] std::size_t layers() const { return workload_.layers; }
+    [[nodiscard]] std::size_t tokens() const { return tokens_; }
+    [[nodiscard]] std::size_t width() const { return workload_.top_k; }
+    [[nodiscard]] std::size_t source_begin(std::size_t source) const;
+    [[nodiscard]] std::span<const ExpertIndex> choices(std::size_t token, LayerId layer) const;
+
+  private:
+    const WorkloadCounts& workload_;
+    const Scenario& scenario_;
+    const Fabric& fabric_;
+    RankGrid grid_, group_;
+    MessageModel messages_;
+    GroupFlows flows_;
+    StageCost cost_;
+    std::size_t tokens_ = 0;
+    double scale_ = 1;  // tokens of a part of a group for each that is looked at
+    double dispatch_row_ = 0, return_row_ = 0;
+    std::int64_t parts_ = 1, repeats_ = 1;
+    std::vector<double> speed_;  // [position]
+};
+
+}  // namespace moesim
