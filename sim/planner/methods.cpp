@@ -14,10 +14,13 @@
 #include "planner/exflow.hpp"
 #include "planner/fixed_placements.hpp"
 #include "planner/graph_plan.hpp"
+#include "planner/layer_time_search.hpp"
 #include "planner/load_balance.hpp"
 #include "planner/moetuner.hpp"
 #include "planner/shadowing.hpp"
+#include "planner/stopwatch.hpp"
 #include "planner/topology_program.hpp"
+#include "topology/fabric.hpp"
 
 namespace moesim {
 namespace {
@@ -37,6 +40,29 @@ PlannerResult destinations(const PlannerProblem& p, const MethodOptions& o, Disp
     d.dispatch = dispatch;
     d.load_limit = o.load_limit;
     return destinations_plan(p, d, effort, progress);
+}
+
+// A quarter of the effort goes to the starts, and the rest to what the layer takes.
+PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
+                     const SearchProgress& progress) {
+    if (!o.scenario) throw InternalError("a search for the least layer time without a scenario");
+    const Stopwatch watch;
+    Effort for_starts = effort;
+    if (effort.seconds) for_starts.seconds = *effort.seconds / 8;
+    std::vector<Placement> starts = {contiguous_plan(p, effort).placement, longest_first_plan(p, effort).placement,
+                                     balanced_swaps_plan(p, effort).placement};
+    const std::size_t copies = p.slots * p.positions.count();
+    if (copies > p.workload.experts && copies % p.positions.count() == 0)
+        starts.push_back(eplb_plan(p, 1).result.placement);
+    AffinityOptions a;
+    a.load_limit = o.load_limit;
+    if (p.workload.layers > 1) starts.push_back(affinity_plan(p, a, for_starts, {}).placement);
+    starts.push_back(destinations(p, o, Dispatch::classical, for_starts, {}).placement);
+    Effort rest = effort;
+    if (effort.seconds) rest.seconds = std::max(0.001, *effort.seconds - watch.elapsed().value());
+    PlannerResult result = layer_time_plan(p, *o.scenario, build_fabric(o.scenario->topology), starts, rest, progress);
+    result.took = watch.elapsed();
+    return result;
 }
 
 // Integer programs may never end.
@@ -72,6 +98,7 @@ std::vector<PlannerMethod> all_methods() {
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
              return destinations(p, o, Dispatch::coherent, effort, progress);
          }},
+        {"search", "least time of dispatch, experts and return, from the best of the others on (moesim)", search},
         {"graph", "the layered graph of what tokens choose together, partitioned by METIS",
          [](const PlannerProblem& p, const MethodOptions&, const Effort& effort, const SearchProgress&) {
              return graph_plan(p, {}, effort);

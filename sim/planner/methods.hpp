@@ -1,10 +1,12 @@
 #pragma once
 // All placement methods by name, on equal terms.
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "config/scenario.hpp"
 #include "planner/problem.hpp"
 
 namespace moesim {
@@ -14,6 +16,7 @@ struct MethodOptions {
     double load_limit = 1.1;  // max/mean load of a position, mean over layers, of those that weigh load against traffic
     std::size_t groups = 1;   // of experts, for EPLB's hierarchical packing
     std::string program_file;  // where integer programs are written for other solvers, .lp or .mps; empty: nowhere
+    std::shared_ptr<const Scenario> scenario;  // whose layer time `search` makes small; without it there is none
     // What a batch costs, for cost rules.
     double batch_tokens = 0;  // of all positions of a group
     Bytes row;                // one token's activation

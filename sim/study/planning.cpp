@@ -96,6 +96,7 @@ PlannerProblem planner_problem(const Scenario& s, const std::string& origin, con
 MethodOptions method_options(const Scenario& s, MethodOptions o) {
     const std::int64_t groups = s.parallelism.data / s.parallelism.expert;
     o.batch_tokens = static_cast<double>(s.batch.tokens() / (groups * s.schedule.micro_batches));
+    o.scenario = std::make_shared<const Scenario>(s);
     o.row = Bytes(s.model.hidden * bytes_of(s.dispatch.dtype));
     // Of an expert that gets its even share of a batch.
     const std::int64_t rows =

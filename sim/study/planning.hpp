@@ -22,7 +22,7 @@ struct PlanningOptions {
 // redundant copies do not fill slots evenly, or the routing to learn from does not fit the model.
 PlannerProblem planner_problem(const Scenario& scenario, const std::string& origin, const PlanningOptions& options);
 
-// What its cost rules are given: a batch of the scenario.
+// What cost rules and the search for the least layer time are given: a batch of the scenario.
 MethodOptions method_options(const Scenario& scenario, MethodOptions options);
 
 // The same scenario over batches that nothing was learned from: of a recorded routing odd blocks, which are written
