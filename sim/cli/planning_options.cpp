@@ -5,7 +5,9 @@ namespace moesim {
 void add_planning_options(CLI::App& command, PlanningArguments& a) {
     command.add_option("--learn", a.planning.learn,
                        "a recorded routing to learn from, in the place of the scenario's own");
-    command.add_option("--tokens", a.planning.tokens, "of the scenario's own routing to learn from, at most (65536)")
+    command
+        .add_option("--tokens", a.planning.tokens,
+                    "of the scenario's own routing to learn from, in whole sequences (65536)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000'000}));
     command.add_option("--redundant", a.planning.redundant, "copies of experts of a layer beyond one each (0)")
         ->check(CLI::Range(std::size_t{0}, std::size_t{65'536}));

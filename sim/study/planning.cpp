@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <sstream>
+#include <system_error>
 #include <variant>
 
 #include "base/error.hpp"
@@ -32,13 +33,17 @@ RoutingTrace read_routing(const std::string& file) {
 // Tokens of the scenario's own routing, first ones first.
 Scenario first_tokens(const Scenario& s, std::int64_t tokens) {
     Scenario part = s;
-    part.batch.sequences = std::clamp(tokens / s.batch.tokens_per_sequence, std::int64_t{1}, s.batch.sequences);
+    part.batch.sequences = std::max<std::int64_t>(1, tokens / s.batch.tokens_per_sequence);
     part.schedule.micro_batches = 1;
     return part;
 }
 
 RoutingTrace learned_from(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
-    if (!o.learn.empty()) {
+    std::error_code missing;
+    // The very routing that is judged is learned from by halves, whoever names it.
+    const bool same =
+        s.routing.policy == Policy::trace && std::filesystem::equivalent(o.learn, s.routing.trace, missing);
+    if (!o.learn.empty() && !same) {
         RoutingTrace trace = read_routing(o.learn);
         const auto layers = static_cast<std::size_t>(s.model.moe_layers);
         const auto experts = static_cast<std::size_t>(s.model.experts);
@@ -109,7 +114,9 @@ std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origi
                                      std::size_t batches, const std::string& folder) {
     std::vector<Scenario> all(batches, s);
     if (s.routing.policy == Policy::trace) {
-        const bool learned_elsewhere = !o.learn.empty();
+        std::error_code missing;
+        const bool learned_elsewhere =
+            !o.learn.empty() && !std::filesystem::equivalent(o.learn, s.routing.trace, missing);
         RoutingTrace trace = read_routing(s.routing.trace);
         if (!learned_elsewhere) trace = every_second_block(trace, learned_block, true);
         if (trace.tokens == 0)

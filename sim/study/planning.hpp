@@ -13,7 +13,7 @@ inline constexpr std::size_t learned_block =
 
 struct PlanningOptions {
     std::string learn;             // a recorded routing to learn from; empty: the scenario's own routing
-    std::int64_t tokens = 65'536;  // of the scenario's own routing to learn from, at most
+    std::int64_t tokens = 65'536;  // of the scenario's own routing to learn from, in whole sequences
     std::size_t redundant = 0;     // copies of experts beyond one each, of a layer
 };
 
