@@ -7,11 +7,14 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "base/error.hpp"
 
 namespace moesim {
 namespace {
+
+constexpr auto not_a_file = "is a device or a pipe, expected a file";
 
 // An open file descriptor, closed at the end of the scope.
 class Descriptor {
@@ -57,7 +60,7 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes
     struct stat info = {};
     if (::fstat(file.get(), &info) != 0) fail_errno(path, "cannot stat");
     if (S_ISDIR(info.st_mode)) fail(path, "is a directory, expected a file");
-    if (!S_ISREG(info.st_mode)) fail(path, "is a device or a pipe, expected a file");
+    if (!S_ISREG(info.st_mode)) fail(path, not_a_file);
     const auto check_size = [&](std::size_t size) {
         if (size > limit_bytes)
             fail(path, "is larger than " + std::to_string(limit_bytes) + " bytes, the limit for this kind of file");
@@ -76,6 +79,11 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes
 }
 
 PendingFile::PendingFile(std::filesystem::path path, std::string_view content) : path_(std::move(path)) {
+    // The new file takes the old one's place: a link stays a link, and a device is not replaced by a file.
+    std::error_code none;
+    if (const auto target = std::filesystem::canonical(path_, none); !none) path_ = target;
+    if (struct stat there = {}; ::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
+        fail(path_, S_ISDIR(there.st_mode) ? "is a directory, expected a file" : not_a_file);
     temporary_ = path_.string() + ".XXXXXX";
     Descriptor file(::mkstemp(temporary_.data()));
     if (file.get() < 0) {

@@ -14,7 +14,8 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit_bytes
 // commit(); without that it is removed. So several files can appear together or not at all.
 class PendingFile {
   public:
-    // Throws InputError, naming the file, where it cannot be written; nothing is left behind.
+    // A link stays one: what it points to is written. Throws InputError, naming the file, where it cannot be written,
+    // or is a directory, a device or a pipe; nothing is left behind.
     PendingFile(std::filesystem::path path, std::string_view content);
     ~PendingFile();
     PendingFile(const PendingFile&) = delete;

@@ -8,9 +8,11 @@
 #include "base/file.hpp"
 #include "cli/output.hpp"
 #include "cli/planning_options.hpp"
+#include "cli/temporary_folder.hpp"
 #include "config/placement_formats/write_placement.hpp"
 #include "config/scenario_json.hpp"
 #include "placement/document.hpp"
+#include "study/simulated_makespans.hpp"
 
 namespace moesim {
 namespace {
@@ -24,8 +26,10 @@ void place(const Options& o) {
     const PlannerMethod& method = planner_method(o.method);
     const Scenario scenario = load_scenario(o.scenario);
     const PlannerProblem problem = planner_problem(scenario, o.scenario, o.planning.planning);
-    const PlannerResult result =
-        method.plan(problem, method_options(scenario, o.planning.method), o.planning.effort, {});
+    const TemporaryFolder temporary;
+    MethodOptions options = method_options(scenario, o.planning.method);
+    options.simulate = simulated_makespans(scenario, o.scenario, o.planning.planning, this_program(), temporary.path());
+    const PlannerResult result = method.plan(problem, options, o.planning.effort, {});
     PlacementDocument document = to_document(result.placement, fmt::format("{} for {}", method.name, scenario.name));
     document.method = method.name;
     document.source = fmt::format("learned from {} tokens of {}", problem.workload.tokens,
@@ -50,12 +54,13 @@ void add_place_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand("place", "Computes where experts should live");
     command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file: model, cluster and routing")
         ->required();
-    std::string names;
-    for (const PlannerMethod& m : planner_methods()) names += (names.empty() ? "" : ", ") + std::string(m.name);
-    command->add_option("--method", options->method, names)->required();
+    command->add_option("--method", options->method, planner_method_names())->required();
     command->add_option("-o,--out", options->out, "a file for the placement");
     add_planning_options(*command, options->planning);
-    command->callback([options] { place(*options); });
+    command->callback([options, command] {
+        check_options_are_used(*command, {options->method});
+        place(*options);
+    });
 }
 
 }  // namespace moesim

@@ -14,6 +14,16 @@ double real(std::int64_t v) { return static_cast<double>(v); }
 
 }  // namespace
 
+std::int64_t query_width(const AttentionSpec& a, std::int64_t tensor) { return a.heads / tensor * a.head_dim; }
+
+std::int64_t key_width(const AttentionSpec& a, std::int64_t tensor) {
+    return (a.kv_heads + tensor - 1) / tensor * a.head_dim;
+}
+
+std::int64_t feed_forward_bytes(const ModelSpec& m, std::int64_t inner, std::int64_t tensor) {
+    return (m.gated ? 3 : 2) * m.hidden * (inner / tensor) * bytes_of(m.dtype);
+}
+
 StageCost::StageCost(const Scenario& s)
     : model_(s.model), batch_(s.batch), dispatch_(s.dispatch), tensor_(s.parallelism.tensor),
       sequence_(s.parallelism.sequence), profile_(s.profile), roofline_(s.profile) {}
@@ -21,8 +31,7 @@ StageCost::StageCost(const Scenario& s)
 Seconds StageCost::attention_block(std::int64_t tokens) const {
     if (!model_.attention) return {};
     const AttentionSpec& a = *model_.attention;
-    const std::int64_t q = a.heads / tensor_ * a.head_dim;
-    const std::int64_t kv = (a.kv_heads + tensor_ - 1) / tensor_ * a.head_dim;  // replicated where too few to split
+    const std::int64_t q = query_width(a, tensor_), kv = key_width(a, tensor_);
     // A token attends to the context and, in its own sequence, to what comes before it (half, on average) or to all.
     const double length = real(batch_.tokens_per_sequence);
     const double attended = real(batch_.context) + (a.causal ? (length + 1) / 2 : length);
@@ -31,7 +40,7 @@ Seconds StageCost::attention_block(std::int64_t tokens) const {
     const double sequences = real(tokens) / length * real(sequence_);
     const double cached = sequences * (real(batch_.context) + length) * 2.0 * real(kv);
     const double bytes = (2.0 * real(tokens) * real(q) + cached) * activation_bytes;
-    return roofline_.dense(model_.dtype, tokens, q + 2 * kv, model_.hidden) + roofline_.attention(flops, bytes) +
+    return projection(tokens) + roofline_.attention(flops, bytes) +
            roofline_.dense(model_.dtype, tokens, model_.hidden, q);
 }
 
@@ -57,9 +66,7 @@ Seconds StageCost::attention(std::int64_t tokens) const {
 Seconds StageCost::projection(std::int64_t tokens) const {
     if (tokens == 0 || !model_.attention) return {};
     const AttentionSpec& a = *model_.attention;
-    const std::int64_t q = a.heads / tensor_ * a.head_dim;
-    const std::int64_t kv = (a.kv_heads + tensor_ - 1) / tensor_ * a.head_dim;
-    return roofline_.dense(model_.dtype, tokens, q + 2 * kv, model_.hidden);
+    return roofline_.dense(model_.dtype, tokens, query_width(a, tensor_) + 2 * key_width(a, tensor_), model_.hidden);
 }
 
 Seconds StageCost::gate(std::int64_t tokens) const {
@@ -113,15 +120,13 @@ int StageCost::attention_all_reduces() const {
 }
 
 Bytes StageCost::keys_and_values(std::int64_t tokens) const {
-    if (!model_.attention) return {};
     return keys_and_values_of_layer(tokens) * model_.moe_layers;
 }
 
 Bytes StageCost::keys_and_values_of_layer(std::int64_t tokens) const {
     if (!model_.attention) return {};
-    const AttentionSpec& a = *model_.attention;
     const std::int64_t blocks = 1 + model_.dense_layers_per_moe_layer;
-    return Bytes(tokens * blocks * 2 * ((a.kv_heads + tensor_ - 1) / tensor_ * a.head_dim) * 2);
+    return Bytes(tokens * blocks * 2 * key_width(*model_.attention, tensor_) * 2);
 }
 
 Bytes StageCost::activation(std::int64_t rows) const { return Bytes(rows * model_.hidden * 2); }

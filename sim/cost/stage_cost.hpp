@@ -10,6 +10,12 @@
 
 namespace moesim {
 
+// Of one tensor-parallel part. Keys and values are replicated where there are fewer heads of them than parts.
+std::int64_t query_width(const AttentionSpec& attention, std::int64_t tensor);
+std::int64_t key_width(const AttentionSpec& attention, std::int64_t tensor);
+// Weights of a feed-forward layer, or of an expert, of inner width `inner`; a gated one has three matrices, not two.
+std::int64_t feed_forward_bytes(const ModelSpec& model, std::int64_t inner, std::int64_t tensor);
+
 class StageCost {
   public:
     explicit StageCost(const Scenario& scenario);

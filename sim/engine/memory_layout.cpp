@@ -11,15 +11,6 @@ namespace {
 
 constexpr std::int64_t activation_bytes = 2, logit_bytes = 4;
 
-// Bytes of the weights of one feed-forward layer (or expert) in one tensor-parallel part.
-std::int64_t feed_forward_bytes(const ModelSpec& m, std::int64_t inner, std::int64_t tensor) {
-    return (m.gated ? 3 : 2) * m.hidden * (inner / tensor) * bytes_of(m.dtype);
-}
-
-std::int64_t kv_width(const AttentionSpec& a, std::int64_t tensor) {
-    return (a.kv_heads + tensor - 1) / tensor * a.head_dim;
-}
-
 Bytes weights_of(const Scenario& s, std::size_t experts_here) {
     const ModelSpec& m = s.model;
     const std::int64_t tensor = s.parallelism.tensor;
@@ -27,9 +18,8 @@ Bytes weights_of(const Scenario& s, std::size_t experts_here) {
                            feed_forward_bytes(m, m.shared_experts * m.shared_ffn, tensor) +
                            m.dense_layers_per_moe_layer * feed_forward_bytes(m, m.dense_ffn, tensor);
     if (m.attention) {
-        const std::int64_t q = m.attention->heads / tensor * m.attention->head_dim;
-        a_layer += (1 + m.dense_layers_per_moe_layer) * m.hidden * (2 * q + 2 * kv_width(*m.attention, tensor)) *
-                   bytes_of(m.dtype);
+        const std::int64_t width = query_width(*m.attention, tensor) + key_width(*m.attention, tensor);
+        a_layer += (1 + m.dense_layers_per_moe_layer) * m.hidden * 2 * width * bytes_of(m.dtype);
     }
     return Bytes(m.moe_layers * a_layer +
                  static_cast<std::int64_t>(experts_here) * feed_forward_bytes(m, m.expert_ffn, tensor));
@@ -40,7 +30,7 @@ Bytes kv_cache_of(const Scenario& s, std::int64_t tokens) {
     const std::int64_t layers = s.model.moe_layers * (1 + s.model.dense_layers_per_moe_layer);
     // A rank's share of the sequences, rounded up: a sequence is cached whole.
     const std::int64_t length = s.batch.tokens_per_sequence;
-    const std::int64_t width = layers * 2 * kv_width(*s.model.attention, s.parallelism.tensor) * activation_bytes;
+    const std::int64_t width = layers * 2 * key_width(*s.model.attention, s.parallelism.tensor) * activation_bytes;
     // Where ranks share sequences, each caches its own tokens, and as large a part of the context.
     if (s.parallelism.sequence > 1) return Bytes((tokens + (tokens * s.batch.context + length - 1) / length) * width);
     const std::int64_t sequences = (tokens + length - 1) / length;
@@ -128,8 +118,9 @@ std::vector<MemoryLayout> MemoryTally::layouts() const {
         const std::int64_t inner = widest / s.parallelism.tensor * (m.gated ? 3 : 2);
         std::int64_t projections = 0;
         if (m.attention)
-            projections = tokens_[r] * (2 * m.attention->heads / s.parallelism.tensor * m.attention->head_dim +
-                                        2 * kv_width(*m.attention, s.parallelism.tensor));
+            projections =
+                tokens_[r] * 2 *
+                (query_width(*m.attention, s.parallelism.tensor) + key_width(*m.attention, s.parallelism.tensor));
         // Around a ring two blocks of keys and values come in while two go on, of one MoE layer.
         const std::int64_t length = s.batch.tokens_per_sequence;
         const Bytes block =

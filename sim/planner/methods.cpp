@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -25,13 +26,25 @@
 namespace moesim {
 namespace {
 
+constexpr MethodUses nothing_more = {};
+constexpr MethodUses copies = {.copies = true};
+constexpr MethodUses load_limit = {.load_limit = true};
+constexpr MethodUses program = {.program_file = true};
+
 // A method that looks at the problem alone.
 template <class Plan>
-PlannerMethod plain(std::string_view name, std::string_view what, Plan plan) {
-    return {name, what,
+PlannerMethod plain(std::string_view name, std::string_view what, Plan plan, MethodUses uses = nothing_more) {
+    return {name, what, uses,
             [plan](const PlannerProblem& p, const MethodOptions&, const Effort& effort, const SearchProgress&) {
                 return plan(p, effort);
             }};
+}
+
+PlannerResult affinity(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
+                       const SearchProgress& progress) {
+    AffinityOptions a;
+    a.load_limit = o.load_limit;
+    return affinity_plan(p, a, effort, progress);
 }
 
 PlannerResult destinations(const PlannerProblem& p, const MethodOptions& o, Dispatch dispatch, const Effort& effort,
@@ -42,25 +55,47 @@ PlannerResult destinations(const PlannerProblem& p, const MethodOptions& o, Disp
     return destinations_plan(p, d, effort, progress);
 }
 
-// A quarter of the effort goes to the starts, and the rest to what the layer takes.
+Dispatch dispatch_of(const Scenario& s) {
+    return s.dispatch.algorithm == Algorithm::context_coherent ? Dispatch::coherent : Dispatch::classical;
+}
+
+// What is tried before the search, each within its share of the effort.
+std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o, const Effort& effort) {
+    std::vector<Placement> starts = {contiguous_plan(p, effort).placement, round_robin_plan(p, effort).placement,
+                                     longest_first_plan(p, effort).placement, balanced_swaps_plan(p, effort).placement};
+    if (p.slots * p.positions.count() > p.workload.experts) starts.push_back(eplb_plan(p, 1).result.placement);
+    if (p.workload.layers > 1) starts.push_back(affinity(p, o, effort, {}).placement);
+    starts.push_back(destinations(p, o, dispatch_of(*o.scenario), effort, {}).placement);
+    return starts;
+}
+
+// The fastest of all in simulation, where there is one: the closed form leaves out what no single layer shows.
+PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, const PlannerProblem& p,
+                        const MethodOptions& o, const Fabric& fabric) {
+    if (!o.simulate) return found;
+    others.insert(others.begin(), found.placement);
+    const std::vector<Seconds> times = o.simulate(others);
+    const auto fastest = static_cast<std::size_t>(std::min_element(times.begin(), times.end()) - times.begin());
+    if (fastest == 0) return found;
+    found.placement = others[fastest];
+    found.value = LayerTimeModel(p.workload, *o.scenario, fabric).mean_time(found.placement).value();
+    return found;
+}
+
+// A quarter of the effort goes to the starts, an eighth to each that searches itself, and the rest to what the layer
+// takes. Simulations come on top.
 PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
                      const SearchProgress& progress) {
     if (!o.scenario) throw InternalError("a search for the least layer time without a scenario");
     const Stopwatch watch;
     Effort for_starts = effort;
     if (effort.seconds) for_starts.seconds = *effort.seconds / 8;
-    std::vector<Placement> starts = {contiguous_plan(p, effort).placement, longest_first_plan(p, effort).placement,
-                                     balanced_swaps_plan(p, effort).placement};
-    const std::size_t copies = p.slots * p.positions.count();
-    if (copies > p.workload.experts && copies % p.positions.count() == 0)
-        starts.push_back(eplb_plan(p, 1).result.placement);
-    AffinityOptions a;
-    a.load_limit = o.load_limit;
-    if (p.workload.layers > 1) starts.push_back(affinity_plan(p, a, for_starts, {}).placement);
-    starts.push_back(destinations(p, o, Dispatch::classical, for_starts, {}).placement);
+    std::vector<Placement> starts = starts_of(p, o, for_starts);
     Effort rest = effort;
     if (effort.seconds) rest.seconds = std::max(0.001, *effort.seconds - watch.elapsed().value());
-    PlannerResult result = layer_time_plan(p, *o.scenario, build_fabric(o.scenario->topology), starts, rest, progress);
+    const Fabric fabric = build_fabric(o.scenario->topology);
+    PlannerResult result = layer_time_plan(p, *o.scenario, fabric, starts, rest, progress);
+    result = confirmed(std::move(result), std::move(starts), p, o, fabric);
     result.took = watch.elapsed();
     return result;
 }
@@ -79,35 +114,33 @@ std::vector<PlannerMethod> all_methods() {
         plain("longest_first", "hottest first, each to the lightest GPU with room (Graham 1969)", longest_first_plan),
         plain("balanced_swaps", "longest_first, then swaps with the heaviest GPU", balanced_swaps_plan),
         plain("memory_limited", "longest_first within slots and memory in the place of even counts",
-              memory_limited_plan),
-        {"eplb", "copies of hot experts, packed evenly (DeepSeek EPLB)",
+              memory_limited_plan, copies),
+        {"eplb",
+         "copies of hot experts, packed evenly (DeepSeek EPLB)",
+         {.copies = true, .groups = true},
          [](const PlannerProblem& p, const MethodOptions& o, const Effort&, const SearchProgress&) {
              return eplb_plan(p, o.groups).result;
          }},
         {"affinity", "few first choices of adjacent layers that cross GPUs, under a load limit (after ExFlow)",
-         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
-             AffinityOptions a;
-             a.load_limit = o.load_limit;
-             return affinity_plan(p, a, effort, progress);
-         }},
-        {"destinations", "few GPUs that a token is sent to, under a load limit",
+         load_limit, affinity},
+        {"destinations", "few GPUs that a token is sent to, under a load limit", load_limit,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
              return destinations(p, o, Dispatch::classical, effort, progress);
          }},
-        {"coherent_destinations", "the same for tokens that stay where their best expert was",
+        {"coherent_destinations", "the same for tokens that stay where their best expert was", load_limit,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
              return destinations(p, o, Dispatch::coherent, effort, progress);
          }},
-        {"search", "least time of dispatch, experts and return, from the best of the others on (moesim)", search},
-        {"graph", "the layered graph of what tokens choose together, partitioned by METIS",
-         [](const PlannerProblem& p, const MethodOptions&, const Effort& effort, const SearchProgress&) {
-             return graph_plan(p, {}, effort);
-         }},
-        {"coactivation", "clusters of experts that tokens choose together, copies of hot ones (after GRACE-MoE)",
-         [](const PlannerProblem& p, const MethodOptions&, const Effort& effort, const SearchProgress&) {
-             return coactivation_plan(p, {}, effort);
-         }},
-        {"shadowing", "hot experts on every GPU, by FasterMoE's cost rule",
+        {"search",
+         "least time of dispatch, experts and return, from the best of the others on (moesim)",
+         {.copies = true, .load_limit = true},
+         search},
+        plain("graph", "the layered graph of what tokens choose together, partitioned by METIS",
+              [](const PlannerProblem& p, const Effort& effort) { return graph_plan(p, {}, effort); }),
+        plain(
+            "coactivation", "clusters of experts that tokens choose together, copies of hot ones (after GRACE-MoE)",
+            [](const PlannerProblem& p, const Effort& effort) { return coactivation_plan(p, {}, effort); }, copies),
+        {"shadowing", "hot experts on every GPU, by FasterMoE's cost rule", copies,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              ShadowingOptions s;
              s.batch_tokens = o.batch_tokens;
@@ -116,19 +149,21 @@ std::vector<PlannerMethod> all_methods() {
              s.batches_a_transfer = std::numeric_limits<double>::infinity();  // copies stay
              return shadowing_plan(p, s, effort);
          }},
-        {"exflow", "integer program: least crossing between layers, nodes first (ExFlow)",
+        {"exflow", "integer program: least crossing between layers, nodes first (ExFlow)", program,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              ExflowOptions e;
              e.files.path = o.program_file;
              return exflow_plan(p, e, limited(effort));
          }},
-        {"moetuner", "integer programs: even clusters, then their GPUs by the heaviest pair (MoETuner)",
+        {"moetuner", "integer programs: even clusters, then their GPUs by the heaviest pair (MoETuner)", program,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              MoetunerOptions m;
              m.files.path = o.program_file;
              return PlannerResult(moetuner_plan(p, m, limited(effort)));
          }},
-        {"topology", "integer program: least transmission cost on the fabric, under a load cap",
+        {"topology",
+         "integer program: least transmission cost on the fabric, under a load cap",
+         {.load_limit = true, .program_file = true},
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              TopologyProgramOptions t;
              t.load_cap = o.load_limit;
@@ -145,13 +180,17 @@ std::span<const PlannerMethod> planner_methods() {
     return all;
 }
 
+std::string planner_method_names() {
+    std::string names;
+    for (const PlannerMethod& m : planner_methods()) names += (names.empty() ? "" : ", ") + std::string(m.name);
+    return names;
+}
+
 const PlannerMethod& planner_method(std::string_view name) {
     const auto all = planner_methods();
     const auto found = std::find_if(all.begin(), all.end(), [&](const PlannerMethod& m) { return m.name == name; });
     if (found != all.end()) return *found;
-    std::string names;
-    for (const PlannerMethod& m : all) names += (names.empty() ? "" : ", ") + std::string(m.name);
-    throw InputError(fmt::format("the method: found \"{}\", expected one of {}", name, names));
+    throw InputError(fmt::format("the method: found \"{}\", expected one of {}", name, planner_method_names()));
 }
 
 }  // namespace moesim

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/scenario.hpp"
 #include "planner/problem.hpp"
@@ -17,21 +18,32 @@ struct MethodOptions {
     std::size_t groups = 1;   // of experts, for EPLB's hierarchical packing
     std::string program_file;  // where integer programs are written for other solvers, .lp or .mps; empty: nowhere
     std::shared_ptr<const Scenario> scenario;  // whose layer time `search` makes small; without it there is none
+    // The scenario's makespan over tokens that are learned from, simulated under each placement; without it, `search`
+    // trusts the closed form of a layer's time alone.
+    std::function<std::vector<Seconds>(const std::vector<Placement>&)> simulate;
     // What a batch costs, for cost rules.
     double batch_tokens = 0;  // of all positions of a group
     Bytes row;                // one token's activation
     Seconds token_time{};     // an expert's computing of one token
 };
 
+// Which options a method looks at.
+struct MethodUses {
+    bool copies = false;  // slots beyond one for each expert
+    bool groups = false, load_limit = false, program_file = false;
+};
+
 struct PlannerMethod {
     std::string_view name;
     std::string_view what;  // in half a line, with its source
+    MethodUses uses;
     std::function<PlannerResult(const PlannerProblem&, const MethodOptions&, const Effort&, const SearchProgress&)>
         plan;
 };
 
 // In the order in which comparisons show them.
 std::span<const PlannerMethod> planner_methods();
+std::string planner_method_names();  // with commas
 
 // Throws InputError that names all methods.
 const PlannerMethod& planner_method(std::string_view name);

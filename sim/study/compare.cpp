@@ -4,10 +4,14 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
+#include <utility>
 
+#include "base/error.hpp"
 #include "config/placement_document.hpp"
 #include "placement/document.hpp"
 #include "study/run_apart.hpp"
+#include "study/simulated_makespans.hpp"
 
 namespace moesim {
 namespace {
@@ -26,14 +30,31 @@ double p95(std::vector<double> values) {
 }
 
 double fullest_rank_bytes(const nlohmann::json& result) {
-    double most = 0;
-    for (const auto& rank : result["memory"]["ranks"]) {
-        double sum = 0;
-        for (const auto& part : rank.items())
-            if (part.value().is_number() && part.key() != "total_bytes") sum += part.value().get<double>();
-        most = std::max(most, sum);
-    }
-    return most;
+    const auto& memory = result["memory"];
+    return memory["ranks"][memory["fullest_rank"].get<std::size_t>()]["total_bytes"].get<double>();
+}
+
+// [layer][expert]: choices, all batches together.
+Matrix<double> judged_load(const std::vector<nlohmann::json>& results, std::size_t layers, std::size_t experts) {
+    Matrix<double> load(layers, experts);
+    for (const auto& r : results)
+        for (std::size_t l = 0; l < layers; ++l)
+            for (std::size_t e = 0; e < experts; ++e)
+                load(l, e) += r["load"]["layers"][l]["expert_tokens"][e].get<double>();
+    return load;
+}
+
+WorkloadShift shift_of(const WorkloadCounts& learned, const std::vector<nlohmann::json>& results) {
+    double tokens = 0;
+    for (const auto& r : results) tokens += r["tokens"].get<double>();
+    return {load_distance(learned.load, judged_load(results, learned.layers, learned.experts)),
+            distance_by_chance(*learned.trace, tokens)};
+}
+
+double mean_copies(const PlacementDocument& d) {
+    std::size_t copies = 0;
+    for (std::size_t l = 0; l < d.layers.size(); ++l) copies += d.copies(l);
+    return static_cast<double>(copies) / static_cast<double>(d.layers.size() * d.experts);
 }
 
 void judge(const Scenario& s, const std::vector<nlohmann::json>& results, ComparedMethod& m) {
@@ -56,43 +77,81 @@ void judge(const Scenario& s, const std::vector<nlohmann::json>& results, Compar
     m.layer_p95_s = p95(std::move(times));
 }
 
+// Methods may prove bounds of what others make small as well.
+void share_bounds(std::vector<ComparedMethod>& all) {
+    for (ComparedMethod& m : all)
+        for (const ComparedMethod& other : all)
+            if (other.objective == m.objective && other.bound && (!m.bound || *other.bound > *m.bound))
+                m.bound = other.bound;
+}
+
+void check_names(const std::vector<std::string>& names) {
+    std::set<std::string> seen;
+    for (const std::string& name : names) {
+        (void)planner_method(name);
+        if (!seen.insert(name).second)
+            throw InputError("the methods: found \"" + name + "\" twice, expected each once");
+    }
+}
+
+ComparedMethod planned(const std::string& name, const PlannerResult& plan) {
+    ComparedMethod m;
+    m.name = name;
+    m.objective = plan.objective;
+    m.value = plan.value;
+    m.bound = plan.bound;
+    m.solve_s = plan.took.value();
+    return m;
+}
+
 }  // namespace
 
-std::vector<ComparedMethod> compare(const Scenario& scenario, const std::string& origin, const CompareOptions& o,
-                                    const std::function<void(const std::string&)>& progress) {
-    for (const std::string& name : o.methods) (void)planner_method(name);  // before the work
+Comparison compare(const Scenario& scenario, const std::string& origin, const CompareOptions& o,
+                   const std::function<void(const std::string&)>& progress) {
+    check_names(o.methods);  // before the work
     progress("learning");
     const PlannerProblem problem = planner_problem(scenario, origin, o.planning);
     const std::vector<Scenario> batches = judged_batches(scenario, origin, o.planning, o.batches, o.folder);
-    const MethodOptions method = method_options(scenario, o.method);
-    std::vector<ComparedMethod> all;
+    MethodOptions method = method_options(scenario, o.method);
+    method.simulate = simulated_makespans(scenario, origin, o.planning, o.program, o.folder);
+
+    Comparison c;
+    c.learned_tokens = problem.workload.tokens;
     std::vector<Scenario> runs;
     for (const std::string& name : o.methods) {
         progress("placing: " + name);
-        const PlannerResult plan = planner_method(name).plan(problem, method, o.effort, {});
-        ComparedMethod m;
-        m.name = name;
-        m.objective = plan.objective;
-        m.value = plan.value;
-        m.bound = plan.bound;
-        m.solve_s = plan.took.value();
-        const auto document = std::make_shared<const PlacementDocument>(to_document(plan.placement, name));
-        std::size_t copies = 0;
-        for (std::size_t l = 0; l < document->layers.size(); ++l) copies += document->copies(l);
-        m.copies = static_cast<double>(copies) / static_cast<double>(document->layers.size() * document->experts);
-        for (Scenario judged : batches) {
-            judged.placement.document = document;
-            runs.push_back(std::move(judged));
+        try {
+            const PlannerResult plan = planner_method(name).plan(problem, method, o.effort, {});
+            ComparedMethod m = planned(name, plan);
+            const auto document = std::make_shared<const PlacementDocument>(to_document(plan.placement, name));
+            m.copies = mean_copies(*document);
+            for (Scenario judged : batches) {
+                judged.placement.document = document;
+                runs.push_back(std::move(judged));
+            }
+            c.methods.push_back(std::move(m));
+        } catch (const Error& e) {
+            if (e.code() == ExitCode::own_fault) throw;
+            ComparedMethod none;
+            none.name = name;
+            none.failure = e.what();
+            c.methods.push_back(std::move(none));
         }
-        all.push_back(std::move(m));
     }
+    if (runs.empty())
+        throw CheckFailed("no method found a placement; " + c.methods[0].name + ": " + c.methods[0].failure);
     progress("simulating");
     const auto results = run_apart(o.program, runs, o.folder);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        const auto first = results.begin() + static_cast<std::ptrdiff_t>(i * o.batches);
-        judge(scenario, {first, first + static_cast<std::ptrdiff_t>(o.batches)}, all[i]);
+    auto first = results.begin();
+    const auto n = static_cast<std::ptrdiff_t>(o.batches);
+    c.shift = shift_of(problem.workload, {first, first + n});
+    for (ComparedMethod& m : c.methods) {
+        if (!m.failure.empty()) continue;
+        judge(scenario, {first, first + n}, m);
+        first += n;
     }
-    return all;
+    share_bounds(c.methods);
+    return c;
 }
 
 }  // namespace moesim

@@ -8,6 +8,7 @@
 #include "config/scenario.hpp"
 #include "planner/methods.hpp"
 #include "study/planning.hpp"
+#include "study/workload_shift.hpp"
 
 namespace moesim {
 
@@ -33,13 +34,21 @@ struct ComparedMethod {
     double copies = 1;              // of an expert
     std::string objective;
     double value = 0;
-    std::optional<double> bound;
+    std::optional<double> bound;  // the best that any method proved of the same objective
     double solve_s = 0;
+    std::string failure;  // why there is no placement; then nothing else but the name is of use
 };
 
-// Throws InputError as planner_problem(), judged_batches(), the methods and the runs do. `progress`: what is being
-// done.
-std::vector<ComparedMethod> compare(const Scenario& scenario, const std::string& origin, const CompareOptions& options,
-                                    const std::function<void(const std::string&)>& progress);
+struct Comparison {
+    std::int64_t learned_tokens = 0;
+    WorkloadShift shift;  // from the learned to the judged routing
+    std::vector<ComparedMethod> methods;
+};
+
+// A method that finds no placement keeps its line, with its failure. Throws InputError as planner_problem(),
+// judged_batches() and the runs do, where a method has an unknown name or is named twice, or where all fail.
+// `progress`: what is being done.
+Comparison compare(const Scenario& scenario, const std::string& origin, const CompareOptions& options,
+                   const std::function<void(const std::string&)>& progress);
 
 }  // namespace moesim

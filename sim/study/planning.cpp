@@ -23,11 +23,26 @@
 namespace moesim {
 namespace {
 
-RoutingTrace read_routing(const std::string& file) {
+// Of as many layers as the scenario's model has, and not more experts. Throws InputError elsewhere.
+RoutingTrace read_routing(const std::string& file, const Scenario& s) {
     RecordedRouting recorded = read_trace(file, {});
     auto* trace = std::get_if<RoutingTrace>(&recorded);
     if (trace == nullptr) throw InputError(file + ": found loads without tokens, expected a routing of each token");
+    const auto layers = static_cast<std::size_t>(s.model.moe_layers);
+    const auto experts = static_cast<std::size_t>(s.model.experts);
+    if (trace->layers != layers || trace->experts > experts)
+        throw InputError(fmt::format("{}: found {} layers of {} experts, expected {} of {}, the scenario's model", file,
+                                     trace->layers, trace->experts, layers, experts));
+    trace->experts = experts;
     return std::move(*trace);
+}
+
+// Whether what is learned from is not the very routing that is judged: that one is learned from by halves, whoever
+// names it.
+bool learns_elsewhere(const Scenario& s, const PlanningOptions& o) {
+    if (o.learn.empty()) return false;
+    std::error_code missing;
+    return s.routing.policy != Policy::trace || !std::filesystem::equivalent(o.learn, s.routing.trace, missing);
 }
 
 // Tokens of the scenario's own routing, first ones first.
@@ -39,24 +54,9 @@ Scenario first_tokens(const Scenario& s, std::int64_t tokens) {
 }
 
 RoutingTrace learned_from(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
-    std::error_code missing;
-    // The very routing that is judged is learned from by halves, whoever names it.
-    const bool same =
-        s.routing.policy == Policy::trace && std::filesystem::equivalent(o.learn, s.routing.trace, missing);
-    if (!o.learn.empty() && !same) {
-        RoutingTrace trace = read_routing(o.learn);
-        const auto layers = static_cast<std::size_t>(s.model.moe_layers);
-        const auto experts = static_cast<std::size_t>(s.model.experts);
-        if (trace.layers != layers || trace.experts > experts)
-            throw InputError(fmt::format("{}: found {} layers of {} experts, expected {} of {}, the scenario's model",
-                                         o.learn, trace.layers, trace.experts, layers, experts));
-        trace.experts = experts;
-        return trace;
-    }
+    if (learns_elsewhere(s, o)) return read_routing(o.learn, s);
     if (s.routing.policy != Policy::trace) return record(first_tokens(s, o.tokens), origin, {});
-    RoutingTrace even = every_second_block(read_routing(s.routing.trace), learned_block, false);
-    even.experts = static_cast<std::size_t>(s.model.experts);
-    return even;
+    return every_second_block(read_routing(s.routing.trace, s), learned_block, false);
 }
 
 Positions positions_of(const Scenario& s) {
@@ -78,6 +78,24 @@ Positions positions_of(const Scenario& s) {
     return p;
 }
 
+std::string write_routing(const RoutingTrace& trace, const std::string& folder, const std::string& name) {
+    const auto file = std::filesystem::absolute(std::filesystem::path(folder) / name);
+    std::ostringstream content;
+    write_npy_trace(content, trace);
+    write_file(file, content.str());
+    return file.string();
+}
+
+Scenario replaying(const Scenario& s, const RoutingTrace& trace, const std::string& folder, const std::string& name) {
+    Scenario replay = s;
+    if (s.routing.policy != Policy::trace) {
+        replay.routing = RoutingSpec{};
+        replay.routing.policy = Policy::trace;
+    }
+    replay.routing.trace = write_routing(trace, folder, name);
+    return replay;
+}
+
 }  // namespace
 
 PlannerProblem planner_problem(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
@@ -90,9 +108,7 @@ PlannerProblem planner_problem(const Scenario& s, const std::string& origin, con
                         o.redundant, s.model.experts, positions));
     p.positions = positions_of(s);
     p.slots = (copies + positions - 1) / positions;
-    const std::int64_t matrices = s.model.gated ? 3 : 2;
-    p.expert_bytes =
-        Bytes(matrices * s.model.hidden * (s.model.expert_ffn / s.parallelism.tensor) * bytes_of(s.model.dtype));
+    p.expert_bytes = Bytes(feed_forward_bytes(s.model, s.model.expert_ffn, s.parallelism.tensor));
     p.memory = Bytes(s.profile.memory_capacity.value.value() - s.profile.memory_reserved.value.value());
     p.workload = workload_counts(std::make_shared<const RoutingTrace>(learned_from(s, origin, o)));
     return p;
@@ -110,31 +126,31 @@ MethodOptions method_options(const Scenario& s, MethodOptions o) {
     return o;
 }
 
+Scenario learned_batch(const Scenario& s, const std::string& origin, const PlanningOptions& o,
+                       const std::string& folder) {
+    if (s.routing.policy != Policy::trace && !learns_elsewhere(s, o)) return s;
+    return replaying(s, learned_from(s, origin, o), folder, "learned.npy");
+}
+
 std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origin, const PlanningOptions& o,
                                      std::size_t batches, const std::string& folder) {
-    std::vector<Scenario> all(batches, s);
+    const bool elsewhere = learns_elsewhere(s, o);
     if (s.routing.policy == Policy::trace) {
-        std::error_code missing;
-        const bool learned_elsewhere =
-            !o.learn.empty() && !std::filesystem::equivalent(o.learn, s.routing.trace, missing);
-        RoutingTrace trace = read_routing(s.routing.trace);
-        if (!learned_elsewhere) trace = every_second_block(trace, learned_block, true);
+        RoutingTrace trace = read_routing(s.routing.trace, s);
+        if (!elsewhere) trace = every_second_block(trace, learned_block, true);
         if (trace.tokens == 0)
             throw InputError(
                 fmt::format("{}: $.routing.trace: found fewer than {} tokens, expected some to learn from "
                             "and as many to judge by",
                             origin, 2 * learned_block));
-        const auto file = std::filesystem::absolute(std::filesystem::path(folder) / "judged.npy");
-        std::ostringstream content;
-        write_npy_trace(content, trace);
-        write_file(file, content.str());
-        for (std::size_t b = 0; b < batches; ++b) {
-            all[b].routing.trace = file.string();
+        std::vector<Scenario> all(batches, replaying(s, trace, folder, "judged.npy"));
+        for (std::size_t b = 0; b < batches; ++b)
             all[b].batch.first_token = static_cast<std::int64_t>(b) * s.batch.tokens();
-        }
         return all;
     }
-    const std::int64_t learned = o.learn.empty() ? first_tokens(s, o.tokens).batch.tokens() : 0;
+    // A batch that is learned from may have more tokens than a planner looks at.
+    const std::int64_t learned = elsewhere ? 0 : std::max(first_tokens(s, o.tokens).batch.tokens(), s.batch.tokens());
+    std::vector<Scenario> all(batches, s);
     for (std::size_t b = 0; b < batches; ++b)
         all[b].batch.first_token = s.batch.first_token + learned + static_cast<std::int64_t>(b) * s.batch.tokens();
     return all;

@@ -157,7 +157,7 @@ TEST_CASE("an output file's name that a folder has is refused, and the other fil
     fs::create_directories(out + "/trace.json");
     const Ended ended = run_process({"run", scenario, "--out", out});
     CHECK(ended.exit_code == 2);
-    CHECK(ended.err == "moesim: " + out + "/trace.json: cannot create: Is a directory\n");
+    CHECK(ended.err == "moesim: " + out + "/trace.json: is a directory, expected a file\n");
     CHECK(folder.names() == Names{"out", "out/trace.json", "scenario.json"});
 }
 

@@ -1,4 +1,5 @@
 // moesim place and moesim compare, as a user meets them.
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -81,8 +82,68 @@ TEST_CASE("judged batches are tokens that nothing was learned from", "[planning-
     CHECK(planner_problem(s, origin, o).workload.tokens == 4096);
     const auto batches = judged_batches(s, origin, o, 3, folder.path().string());
     REQUIRE(batches.size() == 3);
-    for (std::size_t b = 0; b < 3; ++b)
-        CHECK(batches[b].batch.first_token == 4096 + static_cast<std::int64_t>(b) * s.batch.tokens());
+    // The first batch is learned from too: candidates are simulated on it.
+    REQUIRE(s.batch.tokens() == 8192);
+    for (std::size_t b = 0; b < 3; ++b) CHECK(batches[b].batch.first_token == static_cast<std::int64_t>(b + 1) * 8192);
+    o.tokens = 16'384;
+    CHECK(judged_batches(s, origin, o, 1, folder.path().string())[0].batch.first_token == 16'384);
+}
+
+TEST_CASE("a method without a placement leaves the others' in the comparison", "[planning-cli]") {
+    // Six groups are even on two nodes, but 32 experts are no six groups.
+    const Folder folder;
+    const fs::path scenario = small_scenario(folder, skewed);
+    const Ended ended = run_process({"compare", scenario, "--methods", " eplb, contiguous", "--groups", "6",
+                                     "--redundant", "16", "--batches", "1", "--json"});
+    INFO(ended.err);
+    REQUIRE(ended.exit_code == 0);
+    const json d = json::parse(ended.out);
+    REQUIRE(d["methods"].size() == 2);
+    CHECK(d["methods"][0]["method"] == "eplb");
+    CHECK(d["methods"][0]["failure"].get<std::string>().find("6") != std::string::npos);
+    CHECK_FALSE(d["methods"][0].contains("layer_mean_s"));
+    CHECK(d["methods"][1]["layer_mean_s"].get<double>() > 0);
+}
+
+TEST_CASE("a comparison says how unlike the judged workload is", "[planning-cli]") {
+    const Folder folder;
+    const fs::path scenario = small_scenario(folder, skewed);
+    const auto compared = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> arguments = {"compare", scenario, "--methods", "contiguous", "--batches", "1"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        const Ended ended = run_process(arguments);
+        INFO(ended.err);
+        REQUIRE(ended.exit_code == 0);
+        return ended.out;
+    };
+    CHECK(compared({}).find("unlike the learned one") == std::string::npos);
+    // Learned from a routing that leaves every expert alike.
+    json even = json::parse(slurp(scenario));
+    even["routing"] = {{"policy", "uniform"}};
+    const fs::path other = folder.write("even.json", even.dump()), routing = folder.path() / "even.npy";
+    REQUIRE(run_process({"workload", "generate", other, "--format", "npy", "-o", routing}).exit_code == 0);
+    CHECK(compared({"--learn", routing}).find("unlike the learned one") != std::string::npos);
+}
+
+TEST_CASE("a search is no slower than its starts when all are simulated", "[planning-cli]") {
+    const Folder folder;
+    const fs::path scenario = small_scenario(folder, skewed), out = folder.path() / "runs";
+    const Ended ended = run_process(
+        {"compare", scenario, "--methods", "search", "--batches", "1", "--iterations", "2000", "--json", "--out", out});
+    INFO(ended.err);
+    REQUIRE(ended.exit_code == 0);
+    std::vector<double> times;
+    for (std::size_t i = 0; fs::exists(out / "learned" / (std::to_string(i) + ".result.json")); ++i)
+        times.push_back(
+            json::parse(slurp(out / "learned" / (std::to_string(i) + ".result.json")))["makespan_s"].get<double>());
+    REQUIRE(times.size() >= 6);
+    // Judged by the tokens that it was learned from, the placement that was chosen is the fastest of them.
+    json s = json::parse(slurp(out / "0.scenario.json"));
+    s["batch"].erase("first_token");
+    const Ended ran = run_process({"run", folder.write("again.json", s.dump()), "--json"});
+    REQUIRE(ran.exit_code == 0);
+    CHECK(json::parse(ran.out)["makespan_s"].get<double>() ==
+          Approx(*std::min_element(times.begin(), times.end())).epsilon(1e-12));
 }
 
 TEST_CASE("tokens that came before move the choices of a batch along", "[planning-cli]") {
@@ -120,4 +181,15 @@ TEST_CASE("wrong uses of place and compare are told in one line", "[planning-cli
           std::string::npos);
     CHECK(complaint({"place", scenario, "--method", "eplb", "--learn", "no-such-file"}).find("no-such-file") !=
           std::string::npos);
+    CHECK(complaint({"place", scenario, "--method", "contiguous", "--redundant", "16"}) ==
+          "moesim: --redundant: found with contiguous, expected with memory_limited, eplb, search, coactivation, "
+          "shadowing\n");
+    CHECK(complaint({"compare", scenario, "--methods", "contiguous,search", "--groups", "2"}) ==
+          "moesim: --groups: found with contiguous, search, expected with eplb\n");
+    CHECK(
+        complaint({"place", scenario, "--method", "exflow", "--write-program", "x.txt"}).find("ends in .lp or .mps") !=
+        std::string::npos);
+    CHECK(complaint({"place", scenario, "--method", "search", "--iterations", "5", "--time-limit", "5"})
+              .find("excludes") != std::string::npos);
+    CHECK(complaint({"compare", scenario, "--methods", "eplb,eplb"}).find("found \"eplb\" twice") != std::string::npos);
 }

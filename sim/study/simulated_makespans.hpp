@@ -1,0 +1,21 @@
+#pragma once
+// What a planner asks the simulator: how long a scenario takes under each of some placements.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "config/scenario.hpp"
+#include "placement/placement.hpp"
+#include "study/planning.hpp"
+
+namespace moesim {
+
+// Over a batch that is learned from, so that nothing is known of what is judged. Runs in processes of `program` and
+// writes their files into `folder`/learned when it is called. Throws as learned_batch() and run_apart() do.
+std::function<std::vector<Seconds>(const std::vector<Placement>&)> simulated_makespans(const Scenario& scenario,
+                                                                                       const std::string& origin,
+                                                                                       const PlanningOptions& options,
+                                                                                       const std::string& program,
+                                                                                       const std::string& folder);
+
+}  // namespace moesim
