@@ -117,7 +117,8 @@ PlannerResult affinity_plan(const PlannerProblem& problem, const AffinityOptions
     Matrix<std::uint32_t> best = start;
     double value = crossing_share(first, start, cost);
     const std::optional<Exact> exact = exactly(problem, options, cost);
-    std::optional<double> bound = bound_of(problem, options);
+    std::optional<double> bound;
+    if (options.prove) bound = bound_of(problem, options);
     if (exact) {
         bound = exact->least;
         if (exact->place.rows() > 0) {

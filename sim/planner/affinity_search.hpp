@@ -14,6 +14,7 @@ struct AffinityOptions {
     double second_choices = 0.1;
     // Few experts: the exact program is tried as well (partition_program.hpp), which also proves a bound.
     bool exact = true;
+    bool prove = true;  // a bound, which with many experts takes longer than a short search
 };
 
 // Simulated annealing from an even start, in rounds that grow longer, the best of which is returned; then labels of

@@ -2,8 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "base/error.hpp"
@@ -15,17 +21,29 @@ namespace {
 
 constexpr std::uint64_t search_purpose = 61;
 constexpr std::int64_t proposals_each = 200;  // for an expert of a layer
-constexpr std::size_t sampled = 8192;         // tokens
 
-// Parts of the effort: downhill first, then annealed.
-constexpr std::array rounds = {0.15, 0.85};
+// Few tokens take little time to look at, but what balances them does not balance others: 8192 tokens of top-8 are
+// 1,000 a position of 64, give or take 3%. So few are for the way, and many for its end.
+constexpr std::size_t few = 8192, many = 65'536;
+
+// Parts of the effort: downhill on few tokens, annealed, then downhill on many.
+struct Round {
+    double share;
+    bool annealed, fine;
+};
+constexpr std::array rounds = {Round{0.15, false, false}, Round{0.45, true, false}, Round{0.40, false, true}};
+
+// How often each pair of experts comes up.
+double visits(double proposals, std::size_t experts) { return 2 * proposals / static_cast<double>(experts * experts); }
+// With so many, annealing on many tokens gets round as well.
+constexpr double plenty = 200;
 
 // Where annealing starts. It pays where every pair of experts comes up many times; with less effort than that,
 // going downhill on the softened objective gets further (58 layers of 256 experts on 64 positions: 30,000 proposals a
 // layer downhill do what 100,000 do from a tenth of a proposal's change).
-double temperature(std::int64_t proposals, std::size_t experts) {
-    const double visits = 2 * static_cast<double>(proposals) / static_cast<double>(experts * experts);
-    return visits < 10 ? 0 : std::min(1.0, visits / 100);
+double temperature(double proposals, std::size_t experts) {
+    const double v = visits(proposals, experts);
+    return v < 10 ? 0 : std::min(1.0, v / 100);
 }
 
 using Layer = std::vector<LayerTimeState::Copies>;
@@ -64,98 +82,132 @@ void check(const PlannerProblem& problem, const Scenario& scenario, const std::v
                 s.layers(), s.experts(), s.positions(), problem.workload.layers, problem.workload.experts, positions));
 }
 
+// How many copies each layer may have at each position: what slots allow, and its part of the memory that is left.
+std::vector<std::vector<std::size_t>> allowed(const std::vector<Layer>& layers, std::size_t positions,
+                                              std::size_t slots, std::size_t room) {
+    std::vector<std::vector<std::size_t>> most;
+    std::vector<std::size_t> total(positions);
+    for (const Layer& layer : layers) {
+        most.push_back(held(layer, positions));
+        for (std::size_t p = 0; p < positions; ++p) total[p] += most.back()[p];
+    }
+    for (std::size_t l = 0; l < layers.size(); ++l)
+        for (std::size_t p = 0; p < positions; ++p) {
+            const std::size_t left = room > total[p] ? room - total[p] : 0;
+            const std::size_t part = left / layers.size() + (l < left % layers.size() ? 1 : 0);
+            most[l][p] = std::min(std::max(slots, most[l][p]), most[l][p] + part);
+        }
+    return most;
+}
+
+double mean(const std::vector<double>& of_layers) {
+    const double sum = std::accumulate(of_layers.begin(), of_layers.end(), 0.0);
+    return sum / static_cast<double>(std::max<std::size_t>(of_layers.size(), 1));
+}
+
+// The fastest that one of the starts has for each layer, or the best of them whole where the mixture is too large.
+std::vector<Layer> best_start(const std::vector<Placement>& starts, const Matrix<double>& of_start, std::size_t room,
+                              std::vector<double>& time) {
+    const std::size_t layers = of_start.cols(), positions = starts[0].positions();
+    const auto made_of = [&](auto start_of) {
+        std::vector<Layer> all;
+        time.clear();
+        for (std::size_t l = 0; l < layers; ++l) {
+            const std::size_t s = start_of(l);
+            all.push_back(layer_of(starts[s], LayerId(l)));
+            time.push_back(of_start(s, l));
+        }
+        return all;
+    };
+    std::vector<Layer> best = made_of([&](std::size_t l) {
+        std::size_t s = 0;
+        for (std::size_t other = 1; other < starts.size(); ++other)
+            if (of_start(other, l) < of_start(s, l)) s = other;
+        return s;
+    });
+    std::vector<std::size_t> total(positions);
+    for (const Layer& layer : best)
+        for (std::size_t p = 0; p < positions; ++p) total[p] += held(layer, positions)[p];
+    if (*std::max_element(total.begin(), total.end()) <= room) return best;
+    std::size_t first = 0;
+    std::vector<double> sums;
+    for (std::size_t s = 0; s < starts.size(); ++s)
+        sums.push_back(std::accumulate(of_start.row(s).begin(), of_start.row(s).end(), 0.0));
+    first = static_cast<std::size_t>(std::min_element(sums.begin(), sums.end()) - sums.begin());
+    return made_of([&](std::size_t) { return first; });
+}
+
 }  // namespace
 
 PlannerResult layer_time_plan(const PlannerProblem& problem, const Scenario& scenario, const Fabric& fabric,
                               std::vector<Placement> starts, const Effort& effort, const SearchProgress& progress) {
     const Stopwatch watch;
     check(problem, scenario, starts);
-    const LayerTimeModel model(problem.workload, scenario, fabric, sampled);
-    const std::size_t layers = model.layers(), positions = model.positions();
+    const LayerTimeModel coarse(problem.workload, scenario, fabric, few),
+        fine(problem.workload, scenario, fabric, many);
+    const std::size_t layers = fine.layers(), positions = fine.positions();
 
-    std::vector<Layer> best;
-    std::vector<double> time;
     Matrix<double> of_start(starts.size(), layers);
-    std::size_t first = 0;
-    double least = 0;
-    for (std::size_t s = 0; s < starts.size(); ++s) {
-        double sum = 0;
-        for (std::size_t l = 0; l < layers; ++l)
-            sum += of_start(s, l) = model.time(starts[s], LayerId(l)).total.value();
-        if (s == 0 || sum < least) least = sum, first = s;
-    }
-    std::vector<std::size_t> total(positions);
-    std::size_t most = problem.slots;
-    const auto begin_with = [&](auto start_of) {
-        best.clear();
-        time.clear();
-        total.assign(positions, 0);
-        for (std::size_t l = 0; l < layers; ++l) {
-            const std::size_t s = start_of(l);
-            best.push_back(layer_of(starts[s], LayerId(l)));
-            time.push_back(of_start(s, l));
-            const auto n = held(best.back(), positions);
-            for (std::size_t p = 0; p < positions; ++p) total[p] += n[p], most = std::max(most, n[p]);
-        }
-    };
-    begin_with([&](std::size_t l) {
-        std::size_t s = first;
-        for (std::size_t other = 0; other < starts.size(); ++other)
-            if (of_start(other, l) < of_start(s, l)) s = other;
-        return s;
+    tbb::parallel_for(std::size_t{0}, starts.size() * layers, [&](std::size_t i) {
+        of_start(i / layers, i % layers) = fine.time(starts[i / layers], LayerId(i % layers)).total.value();
     });
+    std::vector<double> time;
     const std::size_t room = room_of(problem);
-    if (*std::max_element(total.begin(), total.end()) > room) begin_with([&](std::size_t) { return first; });
+    std::vector<Layer> best = best_start(starts, of_start, room, time);
 
-    double bound = 0;
+    std::vector<Layer> at = best;  // where the search is: what few tokens recommend, many may not, or not yet
+
     std::vector<double> bounds;
     for (std::size_t l = 0; l < layers; ++l) {
-        bounds.push_back(model.bound(LayerId(l), most).value());
-        bound += bounds.back() / static_cast<double>(layers);
+        const auto n = held(best[l], positions);
+        const std::size_t most = std::max(problem.slots, *std::max_element(n.begin(), n.end()));
+        bounds.push_back(fine.bound(LayerId(l), most).value());
     }
-    const auto mean = [&] {
-        double sum = 0;
-        for (const double t : time) sum += t;
-        return sum / static_cast<double>(std::max<std::size_t>(layers, 1));
-    };
-    if (progress) progress(mean(), bound);
+    const double bound = mean(bounds);
+    std::mutex telling;
+    if (progress) progress(mean(time), bound);
 
-    std::int64_t proposals = effort.iterations.value_or(proposals_each * static_cast<std::int64_t>(model.experts()) *
+    std::int64_t proposals = effort.iterations.value_or(proposals_each * static_cast<std::int64_t>(fine.experts()) *
                                                         static_cast<std::int64_t>(layers));
     if (layers > 0) proposals /= static_cast<std::int64_t>(layers);
+    const auto cores = static_cast<std::size_t>(tbb::this_task_arena::max_concurrency());
     const double begun = watch.elapsed().value();
-    std::vector<std::int64_t> made(layers);  // proposals of the last round
-    double spent = 0;                        // parts of the effort that are over
-    for (std::size_t r = 0; r < rounds.size(); ++r)
-        for (std::size_t l = 0; l < layers; ++l) {
-            const double share = rounds[r] / static_cast<double>(layers);
-            spent += share;
-            if (time[l] <= bounds[l]) continue;
+    std::vector<double> speed(layers);  // of the first round: proposals for all of the effort
+    double spent = 0;                   // parts of the effort that are over
+    for (std::size_t r = 0; r < rounds.size(); ++r) {
+        const Round& round = rounds[r];
+        spent += round.share;
+        const double end = effort.seconds ? begun + spent * (*effort.seconds - begun) : 0;
+        const auto most = allowed(at, positions, problem.slots, room);
+        std::atomic<std::size_t> left = layers;
+        tbb::parallel_for(std::size_t{0}, layers, [&](std::size_t l) {
+            const std::size_t others = left--;
+            if (time[l] <= bounds[l]) return;
             LayerEffort here;
-            here.proposals = static_cast<std::int64_t>(rounds[r] * static_cast<double>(proposals)) + 1;
-            if (effort.seconds) {
-                const double from = watch.elapsed().value();
-                const double seconds = std::max(1e-9, begun + spent * (*effort.seconds - begun) - from);
-                if (r > 0)
-                    here.proposals = static_cast<std::int64_t>(rounds[r] / rounds[0] * static_cast<double>(made[l]));
+            here.proposals = static_cast<std::int64_t>(round.share * static_cast<double>(proposals)) + 1;
+            if (!effort.seconds) speed[l] = static_cast<double>(proposals);
+            const double from = watch.elapsed().value();
+            const double seconds = std::max(
+                1e-9, (end - from) * static_cast<double>(std::min(cores, others)) / static_cast<double>(others));
+            if (effort.seconds)
                 here.passed = [&watch, from, seconds] { return (watch.elapsed().value() - from) / seconds; };
-            }
-            if (r > 0) here.from = temperature(here.proposals, model.experts());
+            const double slower = static_cast<double>(fine.tokens()) / static_cast<double>(coarse.tokens());
+            const double will = speed[l] * round.share;
+            const bool on_many = round.fine || (r > 0 && visits(will / slower, fine.experts()) >= plenty);
+            if (round.annealed) here.from = temperature(on_many ? will / slower : will, fine.experts());
             here.to = here.from / 100;
-            const auto now = held(best[l], positions);
-            std::vector<std::size_t> may(positions);
-            for (std::size_t p = 0; p < positions; ++p)
-                may[p] = std::min(std::max(problem.slots, now[p]), now[p] + (room > total[p] ? room - total[p] : 0));
-            LayerSearch search(model, LayerId(l), best[l], may,
+            LayerSearch search(on_many ? fine : coarse, LayerId(l), at[l], most[l],
                                RandomStream(stream_key(effort.seed, search_purpose, r), l));
-            made[l] = search.run(here);
-            best[l] = search.best();
-            time[l] = search.best_time();
-            const auto then = held(best[l], positions);
-            for (std::size_t p = 0; p < positions; ++p) total[p] = total[p] - now[p] + then[p];
-            if (progress) progress(mean(), bound);
-        }
-    return {Placement(std::move(best), positions), "mean time of dispatch, expert and return of a layer, s", mean(),
+            const std::int64_t made = search.run(here);
+            if (effort.seconds && r == 0) speed[l] = static_cast<double>(made) / round.share;
+            at[l] = search.best();
+            const double now = on_many ? search.best_time() : LayerTimeState(fine, LayerId(l), at[l]).value().time;
+            if (now < time[l]) best[l] = at[l], time[l] = now;
+            const std::lock_guard lock(telling);
+            if (progress) progress(mean(time), bound);
+        });
+    }
+    return {Placement(std::move(best), positions), "mean time of dispatch, expert and return of a layer, s", mean(time),
             bound, watch.elapsed()};
 }
 

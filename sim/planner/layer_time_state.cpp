@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
-
-#include "traffic/copy_chooser.hpp"
-
 namespace moesim {
 namespace {
 
@@ -57,10 +55,12 @@ Peaks peaks(std::size_t n, At at) {
 }  // namespace
 
 LayerTimeState::LayerTimeState(const LayerTimeModel& model, LayerId layer, const std::vector<Copies>& copies)
-    : model_(model), flows_(model.flows()), dedup_(model.dedup()), stride_((model.width() + lanes - 1) / lanes * lanes),
-      copies_(model.experts()), held_(model.positions()), places_(model.experts()),
-      where_(model.tokens() * stride_, nowhere), count_(held_.size(), copies_.size()), received_(held_.size()),
-      load_(flows_.out().size()), seconds_(held_.size()), dirty_(held_.size()), change_(flows_.flows()) {
+    : model_(model), flows_(model.flows()), dedup_(model.dedup()),
+      stride_(std::bit_ceil(std::max(model.width(), lanes))),
+      shift_(static_cast<std::size_t>(std::countr_zero(stride_))), copies_(model.experts()), held_(model.positions()),
+      places_(model.experts()), where_(model.tokens() * stride_, nowhere), count_(held_.size(), copies_.size()),
+      received_(held_.size()), load_(flows_.out().size()), seconds_(held_.size()), dirty_(held_.size()),
+      change_(flows_.flows()) {
     for (std::size_t s = 0; s < positions(); ++s)
         source_.insert(source_.end(), model.source_begin(s + 1) - model.source_begin(s), static_cast<std::uint16_t>(s));
     for (std::size_t t = 0; t < model.tokens(); ++t) {
@@ -68,6 +68,7 @@ LayerTimeState::LayerTimeState(const LayerTimeModel& model, LayerId layer, const
         for (std::size_t k = 0; k < chosen.size(); ++k)
             if (chosen[k] != no_expert) places_[chosen[k]].push_back(static_cast<std::uint32_t>(t * stride_ + k));
     }
+    if (dedup_ == Dedup::node) where_node_.assign(where_.size(), nowhere);
     for (const double v : flows_.out()) out_.push_back(v * model.dispatch_bytes());
     for (const double v : flows_.back()) back_.push_back(v * model.return_bytes());
     mirror_ = model.return_bytes() / model.dispatch_bytes();
@@ -85,38 +86,119 @@ void LayerTimeState::touch(std::size_t position) {
 }
 
 inline void LayerTimeState::add_flow(std::size_t flow, std::int32_t rows) {
+    if (rows == 0) return;
     if (change_[flow] == 0) changed_.push_back(static_cast<std::uint32_t>(flow));
     change_[flow] += rows;
 }
 
-// One choice of a token comes to a position or leaves it; where_ holds the token's other choices.
-inline void LayerTimeState::add_rows(std::size_t token, std::uint16_t position, std::int32_t rows) {
-    const std::size_t source = source_[token];
-    const std::uint16_t* others = where_.data() + token * stride_;
-    if (dedup_ != Dedup::none && among(others, stride_, position)) return;
-    add_flow(flows_.to_position(source, position), rows);
-    if (dedup_ != Dedup::node) return;
-    const std::size_t node = flows_.node(position);
-    for (std::size_t k = 0; k < stride_; ++k)
-        if (others[k] != nowhere && flows_.node(others[k]) == node) return;
-    add_flow(flows_.to_node(source, node), rows);
+inline void LayerTimeState::put(std::uint32_t place, std::uint16_t position) {
+    where_[place] = position;
+    if (!where_node_.empty())
+        where_node_[place] = position == nowhere ? nowhere : static_cast<std::uint16_t>(flows_.node(position));
 }
 
-inline void LayerTimeState::move(std::size_t expert, std::uint32_t place, std::uint16_t to) {
-    const std::uint16_t from = where_[place];
-    const std::size_t token = place / stride_;
-    where_[place] = nowhere;
-    if (from != nowhere) {
-        add_rows(token, from, -1);
+// A choice that was nowhere comes to a position.
+inline void LayerTimeState::come(std::size_t expert, std::uint32_t place, std::uint16_t to) {
+    const std::size_t token = place >> shift_;
+    const std::size_t source = source_[token], row = token << shift_;
+    const std::size_t node = flows_.node(to);
+    const bool there = dedup_ != Dedup::none && among(where_.data() + row, stride_, to);
+    if (!there) add_flow(flows_.to_position(source, to), 1);
+    if (dedup_ == Dedup::node && !among(where_node_.data() + row, stride_, static_cast<std::uint16_t>(node)))
+        add_flow(flows_.to_node(source, node), 1);
+    ++count_(to, expert);
+    touch(to);
+    put(place, to);
+}
+
+// What most proposals do, so one loop of its own: flows are added up for the tokens of a source, which lie together.
+template <std::size_t stride>
+void LayerTimeState::carry_rows(std::size_t expert, std::uint16_t from, std::uint16_t to) {
+    const auto from_node = static_cast<std::uint16_t>(flows_.node(from));
+    const auto to_node = static_cast<std::uint16_t>(flows_.node(to));
+    const bool between = dedup_ == Dedup::node && from_node != to_node;
+    const std::size_t width = stride == 0 ? stride_ : stride;
+    const std::vector<std::uint32_t>& places = places_[expert];
+    for (std::size_t i = 0; i < places.size();) {
+        const std::size_t source = source_[places[i] >> shift_];
+        std::int32_t left = 0, came = 0, left_node = 0, came_node = 0;
+        for (; i < places.size() && source_[places[i] >> shift_] == source; ++i) {
+            const std::uint32_t place = places[i];
+            const std::size_t row = std::size_t{place} >> shift_ << shift_;
+            where_[place] = nowhere;
+            const bool deduplicated = dedup_ != Dedup::none;
+            left += deduplicated && among(where_.data() + row, width, from) ? 0 : 1;
+            came += deduplicated && among(where_.data() + row, width, to) ? 0 : 1;
+            where_[place] = to;
+            if (!between) continue;
+            where_node_[place] = nowhere;
+            left_node += among(where_node_.data() + row, width, from_node) ? 0 : 1;
+            came_node += among(where_node_.data() + row, width, to_node) ? 0 : 1;
+            where_node_[place] = to_node;
+        }
+        add_flow(flows_.to_position(source, from), -left);
+        add_flow(flows_.to_position(source, to), came);
+        if (!between) continue;
+        add_flow(flows_.to_node(source, from_node), -left_node);
+        add_flow(flows_.to_node(source, to_node), came_node);
+    }
+}
+
+void LayerTimeState::carry(std::size_t expert, std::uint16_t from, std::uint16_t to) {
+    switch (stride_) {
+        case 4: carry_rows<4>(expert, from, to); break;
+        case 8: carry_rows<8>(expert, from, to); break;
+        default: carry_rows<0>(expert, from, to);
+    }
+    std::swap(count_(from, expert), count_(to, expert));
+    touch(from);
+    touch(to);
+}
+
+// Choices that were somewhere take turns between copies, token by token.
+template <std::size_t stride>
+void LayerTimeState::spread_rows(std::size_t expert, CopyChooser& chooser) {
+    const std::size_t width = stride == 0 ? stride_ : stride;
+    const bool deduplicated = dedup_ != Dedup::none;
+    for (const std::uint32_t place : places_[expert]) {
+        const std::size_t source = source_[place >> shift_];
+        const auto to = static_cast<std::uint16_t>(chooser.copies().position(chooser.choose(source, 0)));
+        const std::uint16_t from = where_[place];
+        if (from == to) continue;
+        moved_.push_back({place, from});
+        const std::size_t row = std::size_t{place} >> shift_ << shift_;
+        where_[place] = nowhere;
+        const std::uint16_t* others = where_.data() + row;
+        if (!deduplicated || !among(others, width, from)) add_flow(flows_.to_position(source, from), -1);
+        if (!deduplicated || !among(others, width, to)) add_flow(flows_.to_position(source, to), 1);
+        where_[place] = to;
         --count_(from, expert);
-        touch(from);
-    }
-    if (to != nowhere) {
-        add_rows(token, to, 1);
         ++count_(to, expert);
+        touch(from);
         touch(to);
+        if (dedup_ != Dedup::node) continue;
+        const std::uint16_t from_node = where_node_[place], to_node = static_cast<std::uint16_t>(flows_.node(to));
+        if (from_node == to_node) continue;
+        where_node_[place] = nowhere;
+        const std::uint16_t* nodes = where_node_.data() + row;
+        if (!among(nodes, width, from_node)) add_flow(flows_.to_node(source, from_node), -1);
+        if (!among(nodes, width, to_node)) add_flow(flows_.to_node(source, to_node), 1);
+        where_node_[place] = to_node;
     }
-    where_[place] = to;
+}
+
+void LayerTimeState::spread(std::size_t expert, CopyChooser& chooser) {
+    switch (stride_) {
+        case 4: spread_rows<4>(expert, chooser); break;
+        case 8: spread_rows<8>(expert, chooser); break;
+        default: spread_rows<0>(expert, chooser);
+    }
+}
+
+// Takes carry() back but for its flows.
+void LayerTimeState::put_all(std::size_t expert, std::uint16_t from, std::uint16_t to) {
+    for (const std::uint32_t place : places_[expert]) put(place, to);
+    std::swap(count_(from, expert), count_(to, expert));
 }
 
 void LayerTimeState::release(std::size_t expert) {
@@ -133,22 +215,30 @@ void LayerTimeState::hold(std::size_t expert, const Copies& copies) {
 }
 
 void LayerTimeState::set(std::size_t expert, const Copies& copies) {
-    before_.push_back({static_cast<std::uint32_t>(expert), copies_[expert], moved_.size()});
-    release(expert);
-    hold(expert, copies);
-    const auto go = [&](std::uint32_t place, std::size_t to) {
-        if (where_[place] == to) return;
-        moved_.push_back({place, where_[place]});
-        move(expert, place, static_cast<std::uint16_t>(to));
-    };
-    if (copies.front() == copies.back()) {
-        for (const std::uint32_t place : places_[expert]) go(place, copies.front());
+    const Copies& now = copies_[expert];
+    const bool whole = !now.empty() && now.front() == now.back() && copies.front() == copies.back();
+    before_.push_back({static_cast<std::uint32_t>(expert), now, moved_.size(), whole});
+    if (whole) {
+        const auto from = static_cast<std::uint16_t>(now.front());
+        release(expert);
+        hold(expert, copies);
+        if (from != copies.front()) carry(expert, from, static_cast<std::uint16_t>(copies.front()));
         return;
     }
+    const bool placed = !now.empty();
+    release(expert);
+    hold(expert, copies);
     const Placement alone({{copies}}, positions());
     CopyChooser chooser(alone, LayerId(0), model_.replicas(), model_.group(), model_.fabric());
-    for (const std::uint32_t place : places_[expert])
-        go(place, chooser.copies().position(chooser.choose(source_[place / stride_], 0)));
+    if (placed) {
+        spread(expert, chooser);
+        return;
+    }
+    for (const std::uint32_t place : places_[expert]) {
+        moved_.push_back({place, nowhere});
+        come(expert, place,
+             static_cast<std::uint16_t>(chooser.copies().position(chooser.choose(source_[place >> shift_], 0))));
+    }
 }
 
 void LayerTimeState::keep() {
@@ -162,10 +252,15 @@ void LayerTimeState::undo() {
     settle();
     for (std::size_t i = before_.size(); i-- > 0;) {
         const Before& b = before_[i];
+        if (b.carried) {
+            const auto from = static_cast<std::uint16_t>(copies_[b.expert].front());
+            const auto to = static_cast<std::uint16_t>(b.copies.front());
+            if (from != to) put_all(b.expert, from, to);
+        }
         for (std::size_t m = moved_.size(); m-- > b.moved;) {
             std::uint16_t& at = where_[moved_[m].place];
             if (at != nowhere) --count_(at, b.expert);
-            at = moved_[m].from;
+            put(moved_[m].place, moved_[m].from);
             if (at != nowhere) ++count_(at, b.expert);
         }
         moved_.resize(b.moved);

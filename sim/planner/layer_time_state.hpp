@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "planner/layer_time.hpp"
+#include "traffic/copy_chooser.hpp"
 
 namespace moesim {
 
@@ -48,12 +49,20 @@ class LayerTimeState {
         std::uint32_t expert;
         Copies copies;
         std::size_t moved;  // how long moved_ was
+        bool carried;       // all choices together, from one position to another
     };
     void hold(std::size_t expert, const Copies& copies);
     void release(std::size_t expert);
-    void move(std::size_t expert, std::uint32_t place, std::uint16_t to);
+    void come(std::size_t expert, std::uint32_t place, std::uint16_t to);
+    void put(std::uint32_t place, std::uint16_t position);
+    void carry(std::size_t expert, std::uint16_t from, std::uint16_t to);
+    template <std::size_t stride>
+    void carry_rows(std::size_t expert, std::uint16_t from, std::uint16_t to);
+    void spread(std::size_t expert, CopyChooser& chooser);
+    template <std::size_t stride>
+    void spread_rows(std::size_t expert, CopyChooser& chooser);
+    void put_all(std::size_t expert, std::uint16_t from, std::uint16_t to);
     void add_flow(std::size_t flow, std::int32_t rows);
-    void add_rows(std::size_t token, std::uint16_t position, std::int32_t rows);
     void add_to_links(std::uint32_t flow, std::int32_t rows);
     void settle();
     void touch(std::size_t position);
@@ -61,11 +70,12 @@ class LayerTimeState {
     const LayerTimeModel& model_;
     const GroupFlows& flows_;
     Dedup dedup_;
-    std::size_t stride_;                              // places of a token: its choices, filled up with nowhere
+    std::size_t stride_, shift_;                      // places of a token, 2^shift_: its choices, then nowhere
     std::vector<Copies> copies_;                      // [expert]
     std::vector<std::vector<std::uint32_t>> held_;    // [position]
     std::vector<std::vector<std::uint32_t>> places_;  // [expert]: of where_, ascending
     std::vector<std::uint16_t> where_;                // [token][stride]: position
+    std::vector<std::uint16_t> where_node_;           // the same: node; empty where copies do not go by nodes
     std::vector<std::uint16_t> source_;               // [token]
     Matrix<std::int32_t> count_;                      // [position][expert]: choices
     std::vector<std::int64_t> received_;              // [position]: copies of tokens

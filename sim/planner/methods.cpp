@@ -64,8 +64,14 @@ std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o
     std::vector<Placement> starts = {contiguous_plan(p, effort).placement, round_robin_plan(p, effort).placement,
                                      longest_first_plan(p, effort).placement, balanced_swaps_plan(p, effort).placement};
     if (p.slots * p.positions.count() > p.workload.experts) starts.push_back(eplb_plan(p, 1).result.placement);
-    if (p.workload.layers > 1) starts.push_back(affinity(p, o, effort, {}).placement);
-    starts.push_back(destinations(p, o, dispatch_of(*o.scenario), effort, {}).placement);
+    const Dispatch dispatch = dispatch_of(*o.scenario);
+    if (p.workload.layers > 1 && dispatch == Dispatch::coherent) {
+        AffinityOptions a;
+        a.load_limit = o.load_limit;
+        a.prove = false;
+        starts.push_back(affinity_plan(p, a, effort, {}).placement);
+    }
+    starts.push_back(destinations(p, o, dispatch, effort, {}).placement);
     return starts;
 }
 
@@ -82,14 +88,21 @@ PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, cons
     return found;
 }
 
-// A quarter of the effort goes to the starts, an eighth to each that searches itself, and the rest to what the layer
-// takes. Simulations come on top.
+// Without any limit, as much as the search itself takes then.
+Effort limited_search(const PlannerProblem& p, Effort effort) {
+    if (!effort.seconds && !effort.iterations)
+        effort.iterations = 200 * static_cast<std::int64_t>(p.workload.layers * p.workload.experts);
+    return effort;
+}
+
+// A tenth of the effort goes to each start that searches itself, and the rest to what the layer takes. Simulations come
+// on top.
 PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
                      const SearchProgress& progress) {
     if (!o.scenario) throw InternalError("a search for the least layer time without a scenario");
     const Stopwatch watch;
-    Effort for_starts = effort;
-    if (effort.seconds) for_starts.seconds = *effort.seconds / 8;
+    Effort for_starts = limited_search(p, effort);
+    if (effort.seconds) for_starts.seconds = *effort.seconds / 10;
     std::vector<Placement> starts = starts_of(p, o, for_starts);
     Effort rest = effort;
     if (effort.seconds) rest.seconds = std::max(0.001, *effort.seconds - watch.elapsed().value());

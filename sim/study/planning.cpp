@@ -96,6 +96,14 @@ Scenario replaying(const Scenario& s, const RoutingTrace& trace, const std::stri
     return replay;
 }
 
+// Batches that follow each other, from a token on.
+std::vector<Scenario> following_batches(const Scenario& s, std::int64_t first_token, std::size_t batches) {
+    std::vector<Scenario> all(batches, s);
+    for (std::size_t b = 0; b < batches; ++b)
+        all[b].batch.first_token = first_token + static_cast<std::int64_t>(b) * s.batch.tokens();
+    return all;
+}
+
 }  // namespace
 
 PlannerProblem planner_problem(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
@@ -126,10 +134,19 @@ MethodOptions method_options(const Scenario& s, MethodOptions o) {
     return o;
 }
 
-Scenario learned_batch(const Scenario& s, const std::string& origin, const PlanningOptions& o,
-                       const std::string& folder) {
-    if (s.routing.policy != Policy::trace && !learns_elsewhere(s, o)) return s;
-    return replaying(s, learned_from(s, origin, o), folder, "learned.npy");
+std::vector<Scenario> learned_batches(const Scenario& s, const std::string& origin, const PlanningOptions& o,
+                                      std::size_t most, const std::string& folder) {
+    Scenario first = s;
+    std::int64_t tokens = first_tokens(s, o.tokens).batch.tokens();
+    if (s.routing.policy == Policy::trace || learns_elsewhere(s, o)) {
+        const RoutingTrace trace = learned_from(s, origin, o);
+        tokens = static_cast<std::int64_t>(trace.tokens);
+        first = replaying(s, trace, folder, "learned.npy");
+        first.batch.first_token = 0;
+    }
+    const std::int64_t batches =
+        std::clamp<std::int64_t>(tokens / s.batch.tokens(), 1, static_cast<std::int64_t>(most));
+    return following_batches(first, first.batch.first_token, static_cast<std::size_t>(batches));
 }
 
 std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origin, const PlanningOptions& o,
@@ -143,17 +160,11 @@ std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origi
                 fmt::format("{}: $.routing.trace: found fewer than {} tokens, expected some to learn from "
                             "and as many to judge by",
                             origin, 2 * learned_block));
-        std::vector<Scenario> all(batches, replaying(s, trace, folder, "judged.npy"));
-        for (std::size_t b = 0; b < batches; ++b)
-            all[b].batch.first_token = static_cast<std::int64_t>(b) * s.batch.tokens();
-        return all;
+        return following_batches(replaying(s, trace, folder, "judged.npy"), 0, batches);
     }
     // A batch that is learned from may have more tokens than a planner looks at.
     const std::int64_t learned = elsewhere ? 0 : std::max(first_tokens(s, o.tokens).batch.tokens(), s.batch.tokens());
-    std::vector<Scenario> all(batches, s);
-    for (std::size_t b = 0; b < batches; ++b)
-        all[b].batch.first_token = s.batch.first_token + learned + static_cast<std::int64_t>(b) * s.batch.tokens();
-    return all;
+    return following_batches(s, s.batch.first_token + learned, batches);
 }
 
 }  // namespace moesim

@@ -25,10 +25,10 @@ PlannerProblem planner_problem(const Scenario& scenario, const std::string& orig
 // What cost rules and the search for the least layer time are given: a batch of the scenario.
 MethodOptions method_options(const Scenario& scenario, MethodOptions options);
 
-// The same scenario over a batch that is learned from: of a recorded routing, the file of which is written into
-// `folder`; else its first batch.
-Scenario learned_batch(const Scenario& scenario, const std::string& origin, const PlanningOptions& options,
-                       const std::string& folder);
+// The same scenario over batches that are learned from, as many as there are tokens for, one at least and `most` at
+// most: of a recorded routing, the file of which is written into `folder`; else of its first tokens.  [batch]
+std::vector<Scenario> learned_batches(const Scenario& scenario, const std::string& origin,
+                                      const PlanningOptions& options, std::size_t most, const std::string& folder);
 
 // The same scenario over batches that nothing was learned from: of a recorded routing odd blocks, which are written
 // into `folder`; else tokens that come after those learned from.  [batch]

@@ -4,12 +4,18 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <utility>
 
 #include "base/error.hpp"
 #include "placement/document.hpp"
 #include "study/run_apart.hpp"
 
 namespace moesim {
+namespace {
+
+constexpr std::size_t most_batches = 8;  // a decoding batch has few tokens, and one says little of the next
+
+}  // namespace
 
 std::function<std::vector<Seconds>(const std::vector<Placement>&)> simulated_makespans(const Scenario& scenario,
                                                                                        const std::string& origin,
@@ -21,14 +27,20 @@ std::function<std::vector<Seconds>(const std::vector<Placement>&)> simulated_mak
         std::error_code error;
         std::filesystem::create_directories(apart, error);
         if (error) throw InputError(apart + ": cannot create the folder: " + error.message());
-        const Scenario batch = learned_batch(scenario, origin, options, apart);
-        std::vector<Scenario> runs(placements.size(), batch);
-        for (std::size_t i = 0; i < runs.size(); ++i)
-            runs[i].placement.document =
-                std::make_shared<const PlacementDocument>(to_document(placements[i], "candidate"));
-        std::vector<Seconds> times;
-        for (const auto& result : run_apart(program, runs, apart))
-            times.emplace_back(result["makespan_s"].get<double>());
+        const std::vector<Scenario> batches = learned_batches(scenario, origin, options, most_batches, apart);
+        std::vector<Scenario> runs;
+        for (const Placement& placement : placements) {
+            const auto document = std::make_shared<const PlacementDocument>(to_document(placement, "candidate"));
+            for (Scenario batch : batches) {
+                batch.placement.document = document;
+                runs.push_back(std::move(batch));
+            }
+        }
+        const auto results = run_apart(program, runs, apart);
+        std::vector<Seconds> times(placements.size());
+        for (std::size_t i = 0; i < results.size(); ++i)
+            times[i / batches.size()] +=
+                Seconds(results[i]["makespan_s"].get<double>()) * (1.0 / static_cast<double>(batches.size()));
         return times;
     };
 }
