@@ -13,7 +13,7 @@ namespace moesim::kernels {
 // without gaps from 0 on.
 struct DispatchOrderView {
     ArrayView<std::int32_t> expert_rows;   // [expert]: how many rows it gets
-    ArrayView<std::int32_t> expert_begin;  // [expert]: its first slot
+    ArrayView<std::int32_t> expert_begin;  // [expert]: its first slot; without a rank: the number of slots in use
     ArrayView<std::int32_t> rank_rows;     // [rank]: send counts, in rows
     ArrayView<std::int32_t> rank_begin;    // [rank + 1]: send offsets; the last is the number of slots in use
     ArrayView<std::int32_t> choice;        // [tokens * width]: slot -> choice; -1 for slots not in use

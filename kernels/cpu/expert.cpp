@@ -1,0 +1,205 @@
+// Operations that multiply matrices.
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "kernels/cpu/operations.hpp"
+#include "kernels/cpu/parallel.hpp"
+#include "kernels/cpu/stream.hpp"
+
+namespace moesim::kernels {
+namespace {
+
+// A tile of a product is one call of the library's. Fixed sizes: the library orders sums by the shape of the call,
+// which must not depend on the number of threads. Measured: larger ones gain little, smaller ones lose to repeated
+// copying of operands into the library's order.
+constexpr std::int64_t tile_rows = 512, tile_cols = 512;
+
+struct Tile {
+    std::int64_t group, row, rows, col, cols;
+};
+
+// Rows of all groups, cut at the groups' borders, times so many columns.
+std::vector<Tile> tiles_of(std::span<const std::int64_t> group_begin, std::int64_t cols) {
+    std::vector<Tile> tiles;
+    for (std::size_t g = 0; g + 1 < group_begin.size(); ++g)
+        for (std::int64_t row = group_begin[g]; row < group_begin[g + 1]; row += tile_rows)
+            for (std::int64_t col = 0; col < cols; col += tile_cols)
+                tiles.push_back({static_cast<std::int64_t>(g), row, std::min(tile_rows, group_begin[g + 1] - row), col,
+                                 std::min(tile_cols, cols - col)});
+    return tiles;
+}
+
+// What the stream's scratch memory is for.
+enum Purpose : std::size_t { widened_rows, inner_values, gate_up_adapted, down_adapted, tile_memory };
+
+// Matrix products on fp32 copies of whatever the tables hold; a thread has memory for one tile of each operand.
+class Products {
+  public:
+    Products(const VectorCode& code, CpuStream& stream, int threads)
+        : code_(code), stream_(stream), threads_(threads) {}
+
+    // Calls use(tile, this thread's memory of `floats` floats) for all tiles.
+    template <class Use>
+    void for_each(const std::vector<Tile>& tiles, std::int64_t floats, const Use& use) {
+        const auto count = static_cast<std::int64_t>(tiles.size());
+        const int threads = static_cast<int>(std::clamp<std::int64_t>(count, 1, threads_));
+        float* const memory = stream_.scratch(tile_memory, threads * floats);
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+        for (std::int64_t i = 0; i < count; ++i)
+            use(tiles[static_cast<std::size_t>(i)], memory + thread_number() * floats);
+    }
+
+    // A table as fp32: itself, or a copy.
+    Rows<const float> wide(ConstMatrixView table) {
+        if (table.scalar == Scalar::fp32) return table.as<float>();
+        float* const copy = stream_.scratch(widened_rows, table.rows * table.cols);
+        in_parallel(threads_for(threads_, table.bytes()), table.rows, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t r = begin; r < end; ++r) widen_row(table, r, copy + r * table.cols);
+        });
+        return {copy, table.rows, table.cols, table.cols};
+    }
+    // Some rows of it, in `memory` of rows * cols floats where a copy is needed.
+    Rows<const float> wide(ConstMatrixView table, std::int64_t first, std::int64_t rows, float* memory) const {
+        if (table.scalar == Scalar::fp32) return {table.as<float>().row(first), rows, table.cols, table.stride};
+        for (std::int64_t r = 0; r < rows; ++r) widen_row(table, first + r, memory + r * table.cols);
+        return {memory, rows, table.cols, table.cols};
+    }
+    // to[i][j] = rows[i] . weights[j], or as much more.
+    void multiply(Rows<const float> rows, Rows<const float> weights, Rows<float> to, bool accumulate) const {
+        if (rows.cols > 0) {
+            code_.gemm(rows.rows, weights.rows, rows.cols, rows.data, rows.stride, weights.data, weights.stride,
+                       to.data, to.stride, accumulate);
+        } else if (!accumulate) {
+            for (std::int64_t r = 0; r < to.rows; ++r) std::fill_n(to.row(r), to.cols, 0.0F);
+        }
+    }
+    void store(Rows<const float> from, MatrixView to, std::int64_t row, std::int64_t col) const {
+        for (std::int64_t r = 0; r < from.rows; ++r)
+            code_.narrow(from.row(r), from.cols, static_cast<std::uint16_t*>(to.data) + (row + r) * to.stride + col);
+    }
+    [[nodiscard]] const VectorCode& code() const { return code_; }
+    [[nodiscard]] CpuStream& stream() const { return stream_; }
+
+  private:
+    static std::int64_t thread_number() {
+#ifdef _OPENMP
+        return omp_get_thread_num();
+#else
+        return 0;
+#endif
+    }
+    void widen_row(ConstMatrixView table, std::int64_t r, float* to) const {
+        code_.widen(static_cast<const std::uint16_t*>(table.data) + r * table.stride, table.cols, to);
+    }
+
+    const VectorCode& code_;
+    CpuStream& stream_;
+    int threads_;
+};
+
+// A frozen matrix and what is added to it, for the rows of one call.
+struct Projection {
+    ConstMatrixView table;
+    std::int64_t outputs = 0;  // of one expert
+    std::int64_t experts = 1;  // in the table
+    AdapterView adapter;
+    Rows<const float> adapted;  // [row][r]: scale * a x
+
+    Projection(ConstMatrixView t, std::int64_t o, const AdapterView& a)
+        : table(t), outputs(o), experts(o > 0 ? t.rows / o : 1), adapter(a) {}
+    [[nodiscard]] std::int64_t first_row(std::int64_t group) const { return experts > 1 ? group * outputs : 0; }
+    // Floats of memory for the widened weights of a tile.
+    [[nodiscard]] std::int64_t memory() const {
+        return table.scalar == Scalar::fp32 ? 0 : tile_cols * std::max(table.cols, adapter.b.cols);
+    }
+};
+
+template <class T>
+Rows<T> block(const Rows<T>& m, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+    return {m.row(row) + col, rows, cols, m.stride};
+}
+
+// The tile's rows times outputs `first` to first + tile.cols of its expert.
+void project(const Products& products, const Projection& p, const Rows<const float>& rows, const Tile& tile,
+             std::int64_t first, Rows<float> to, float* memory) {
+    const auto weights = products.wide(p.table, p.first_row(tile.group) + first, tile.cols, memory);
+    products.multiply(block(rows, tile.row, tile.rows, 0, rows.cols), weights, to, false);
+    if (!p.adapter.given()) return;
+    const auto b = products.wide(p.adapter.b, tile.group * p.outputs + first, tile.cols, memory);
+    products.multiply(block(p.adapted, tile.row, tile.rows, 0, p.adapted.cols), b, to, true);
+}
+
+void adapt(Products& products, Projection& p, const Rows<const float>& rows, std::span<const std::int64_t> group_begin,
+           Purpose purpose) {
+    if (!p.adapter.given()) return;
+    const std::int64_t rank = p.adapter.b.cols;
+    const Rows<float> to{products.stream().scratch(purpose, rows.rows * rank), rows.rows, rank, rank};
+    const bool rounds = p.adapter.a.scalar == Scalar::bf16;
+    products.for_each(tiles_of(group_begin, rank), rounds ? tile_cols * rows.cols : 0,
+                      [&](const Tile& tile, float* memory) {
+                          const auto a = products.wide(p.adapter.a, tile.group * rank + tile.col, tile.cols, memory);
+                          const auto part = block(to, tile.row, tile.rows, tile.col, tile.cols);
+                          products.multiply(block(rows, tile.row, tile.rows, 0, rows.cols), a, part, false);
+                          for (std::int64_t r = 0; r < part.rows; ++r) {
+                              if (rounds) products.code().round_to_bf16(part.row(r), part.cols);
+                              for (std::int64_t c = 0; c < part.cols; ++c) part.row(r)[c] *= p.adapter.scale;
+                          }
+                      });
+    p.adapted = {to.data, to.rows, to.cols, to.stride};
+}
+
+}  // namespace
+
+void CpuOperations::do_gate_logits(Stream& stream, ConstMatrixView tokens, ConstMatrixView gate, MatrixView logits) {
+    Products products(code_, dynamic_cast<CpuStream&>(stream), threads_);
+    const Rows<const float> rows = products.wide(tokens);
+    const Projection projection(gate, gate.rows, {});
+    const std::array<std::int64_t, 2> one_group = {0, tokens.rows};
+    products.for_each(tiles_of(one_group, gate.rows), projection.memory(), [&](const Tile& tile, float* memory) {
+        project(products, projection, rows, tile, tile.col,
+                block(logits.as<float>(), tile.row, tile.rows, tile.col, tile.cols), memory);
+    });
+}
+
+void CpuOperations::do_expert_forward(Stream& stream, ConstMatrixView rows, std::span<const std::int64_t> group_begin,
+                                      const ExpertWeightsView& weights, MatrixView out) {
+    Products products(code_, dynamic_cast<CpuStream&>(stream), threads_);
+    const bool swiglu = weights.activation == Activation::swiglu, rounds = rows.scalar == Scalar::bf16;
+    const std::int64_t hidden = rows.cols, inner = weights.down.cols, tile_size = tile_rows * tile_cols;
+    const Rows<const float> input = products.wide(rows);
+    const Rows<float> values{products.stream().scratch(inner_values, rows.rows * inner), rows.rows, inner, inner};
+
+    Projection first(weights.gate_up, swiglu ? 2 * inner : inner, weights.gate_up_adapter);
+    adapt(products, first, input, group_begin, gate_up_adapted);
+    products.for_each(tiles_of(group_begin, inner), tile_size + first.memory(), [&](const Tile& tile, float* memory) {
+        float* const widened = memory + tile_size;
+        const Rows<float> to = block(values, tile.row, tile.rows, tile.col, tile.cols);
+        const Rows<float> gate{memory, tile.rows, tile.cols, tile.cols};
+        if (swiglu) project(products, first, input, tile, tile.col, gate, widened);
+        project(products, first, input, tile, swiglu ? inner + tile.col : tile.col, to, widened);
+        for (std::int64_t r = 0; r < tile.rows; ++r) {
+            if (swiglu)
+                code_.swiglu(gate.row(r), to.row(r), tile.cols, to.row(r));
+            else
+                code_.gelu(to.row(r), tile.cols);
+            if (rounds) code_.round_to_bf16(to.row(r), tile.cols);
+        }
+    });
+
+    const Rows<const float> activated{values.data, values.rows, values.cols, values.stride};
+    Projection second(weights.down, hidden, weights.down_adapter);
+    adapt(products, second, activated, group_begin, down_adapted);
+    products.for_each(tiles_of(group_begin, hidden), tile_size + second.memory(), [&](const Tile& tile, float* memory) {
+        const Rows<float> to = rounds ? Rows<float>{memory, tile.rows, tile.cols, tile.cols}
+                                      : block(out.as<float>(), tile.row, tile.rows, tile.col, tile.cols);
+        project(products, second, activated, tile, tile.col, to, memory + tile_size);
+        if (rounds) products.store({to.data, to.rows, to.cols, to.stride}, out, tile.row, tile.col);
+    });
+}
+
+}  // namespace moesim::kernels

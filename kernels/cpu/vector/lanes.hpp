@@ -1,0 +1,85 @@
+#pragma once
+// The few things that a compiler does not make of a plain loop: 16 floats at a time.
+#include <cstdint>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#include "kernels/host_device.hpp"
+
+namespace moesim::kernels {
+namespace {  // NOLINT(google-build-namespaces): each level has its own
+
+constexpr std::int64_t lanes = 16;
+
+#if defined(__AVX2__)
+inline float largest_of_16(const float* x) {
+    const __m256 eight = _mm256_max_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8));
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
+}
+#endif
+#if defined(__AVX512F__)
+// A bit for each that equals y.
+inline unsigned equal_of_16(const float* x, float y) {
+    return _mm512_cmp_ps_mask(_mm512_loadu_ps(x), _mm512_set1_ps(y), _CMP_EQ_OQ);
+}
+// `to` is aligned to 64 bytes.
+inline void store_past_caches(const char* from, char* to) {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
+}
+#elif defined(__AVX2__)
+inline unsigned equal_of_16(const float* x, float y) {
+    const __m256 all = _mm256_set1_ps(y);
+    const int low = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x), all, _CMP_EQ_OQ));
+    const int high = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x + 8), all, _CMP_EQ_OQ));
+    return static_cast<unsigned>(low) | static_cast<unsigned>(high) << 8;
+}
+inline void store_past_caches(const char* from, char* to) {
+    for (int i = 0; i < 64; i += 32)
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(to + i),
+                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i)));
+}
+#elif defined(__SSE2__)
+inline float largest_of_16(const float* x) {
+    __m128 four = _mm_max_ps(_mm_max_ps(_mm_loadu_ps(x), _mm_loadu_ps(x + 4)),
+                             _mm_max_ps(_mm_loadu_ps(x + 8), _mm_loadu_ps(x + 12)));
+    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
+}
+inline unsigned equal_of_16(const float* x, float y) {
+    const __m128 all = _mm_set1_ps(y);
+    unsigned bits = 0;
+    for (int i = 0; i < 4; ++i)
+        bits |= static_cast<unsigned>(_mm_movemask_ps(_mm_cmpeq_ps(_mm_loadu_ps(x + 4 * i), all))) << (4 * i);
+    return bits;
+}
+inline void store_past_caches(const char* from, char* to) {
+    for (int i = 0; i < 64; i += 16)
+        _mm_stream_si128(reinterpret_cast<__m128i*>(to + i),
+                         _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i)));
+}
+#else
+inline float largest_of_16(const float* x) {
+    float best = x[0];
+    for (int i = 1; i < 16; ++i) best = best < x[i] ? x[i] : best;
+    return best;
+}
+inline unsigned equal_of_16(const float* x, float y) {
+    unsigned bits = 0;
+    for (int i = 0; i < 16; ++i) bits |= (x[i] == y ? 1U : 0U) << i;
+    return bits;
+}
+inline void store_past_caches(const char* from, char* to) { __builtin_memcpy(to, from, 64); }
+#endif
+
+// Stores that went past the caches are in order with later ones after this.
+inline void finish_stores() {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
+
+}  // namespace
+}  // namespace moesim::kernels

@@ -1,0 +1,202 @@
+#pragma once
+// The steps of selection.hpp, a token at a time. Arrays of experts are padded to a multiple of 32 with what cannot be
+// chosen.
+#include "kernels/cpu/vector/lanes.hpp"
+#include "kernels/cpu/vector/table.hpp"
+
+namespace moesim::kernels {
+namespace {  // NOLINT(google-build-namespaces)
+
+constexpr float never = -__builtin_inff(), most = 3.402823466e+38F;
+
+float usable(float x) {
+    const float not_above = x < most ? x : most;
+    return x >= -most ? not_above : never;
+}
+
+void load_logits(const float* logits, std::int64_t experts, float* to) {
+    for (std::int64_t e = 0; e < experts; ++e) to[e] = usable(logits[e]);
+    for (std::int64_t e = experts; e < padded(experts); ++e) to[e] = never;
+}
+
+float largest(const float* x, std::int64_t size) {  // size: a multiple of 32
+    float best[lanes];
+    for (std::int64_t j = 0; j < lanes; ++j) best[j] = x[j];
+    for (std::int64_t i = lanes; i < size; i += lanes)
+        for (std::int64_t j = 0; j < lanes; ++j) best[j] = best[j] < x[i + j] ? x[i + j] : best[j];
+    return largest_of_16(best);
+}
+
+// x becomes exp(x - above); returns their sum in the order of step 2.
+float exponentials(float above, std::int64_t size, float* x) {
+    float sum[32] = {};
+    for (std::int64_t i = 0; i < size; i += 32)
+        for (std::int64_t j = 0; j < 32; ++j) {
+            x[i + j] = exact_exp(x[i + j] - above);
+            sum[j] += x[i + j];
+        }
+    for (std::int64_t j = 0; j < 16; ++j) sum[j] += sum[j + 16];
+    for (std::int64_t j = 0; j < 8; ++j) sum[j] += sum[j + 8];
+    for (std::int64_t j = 0; j < 4; ++j) sum[j] += sum[j + 4];
+    for (std::int64_t j = 0; j < 2; ++j) sum[j] += sum[j + 2];
+    return sum[0] + sum[1];
+}
+
+// Of usable logits; those of never become 0.
+void score_of(Score score, const float* logits, std::int64_t size, float* to) {
+    if (score == Score::sigmoid) {
+        for (std::int64_t e = 0; e < size; ++e) {
+            const float s = 1.0F / (1.0F + exact_exp(-logits[e]));
+            to[e] = logits[e] == never ? 0.0F : s;
+        }
+        return;
+    }
+    const float above = largest(logits, size);
+    for (std::int64_t e = 0; e < size; ++e) to[e] = logits[e];
+    if (above == never) {
+        for (std::int64_t e = 0; e < size; ++e) to[e] = 0;
+        return;
+    }
+    const float sum = exponentials(above, size, to);
+    for (std::int64_t e = 0; e < size; ++e) to[e] /= sum;
+}
+
+void scores(Score score, const float* logits, std::int64_t experts, float* to, float* scratch) {
+    float* const whole = scratch + padded(experts);
+    load_logits(logits, experts, scratch);
+    score_of(score, scratch, padded(experts), whole);
+    for (std::int64_t e = 0; e < experts; ++e) to[e] = whole[e];
+}
+
+// Calls use(i, index) for the k largest of x, largest first, of equal ones the lower index first; ends early where only
+// what cannot be chosen is left. Takes them out of x. `maxima` has room for a number for each 16 of x, padded as x is.
+template <class Use>
+void best(float* x, std::int64_t size, std::int64_t k, float* maxima, Use use) {
+    const std::int64_t blocks = size / lanes;
+    for (std::int64_t b = 0; b < blocks; ++b) maxima[b] = largest_of_16(x + b * lanes);
+    for (std::int64_t b = blocks; b < (blocks + lanes - 1) / lanes * lanes; ++b) maxima[b] = never;
+    for (std::int64_t i = 0; i < k; ++i) {
+        float top = largest_of_16(maxima);
+        for (std::int64_t b = lanes; b < blocks; b += lanes) {
+            const float here = largest_of_16(maxima + b);
+            top = top < here ? here : top;
+        }
+        if (top == never) return;
+        std::int64_t block = 0;
+        unsigned equal = 0;
+        for (; (equal = equal_of_16(maxima + block, top)) == 0; block += lanes) {
+        }
+        block += __builtin_ctz(equal);
+        float* const sixteen = x + block * lanes;
+        const std::int64_t lane = __builtin_ctz(equal_of_16(sixteen, top));
+        use(i, block * lanes + lane);
+        sixteen[lane] = never;
+        maxima[block] = largest_of_16(sixteen);
+    }
+}
+
+float group_rating(const float* ratings, std::int64_t length, bool logits, GroupScore score) {
+    float first[lanes], second[lanes];
+    for (std::int64_t j = 0; j < lanes; ++j) first[j] = second[j] = never;
+    std::int64_t i = 0;
+    for (; i + lanes <= length; i += lanes)
+        for (std::int64_t j = 0; j < lanes; ++j) {
+            const float x = ratings[i + j], loser = first[j] < x ? first[j] : x;
+            first[j] = first[j] < x ? x : first[j];
+            second[j] = second[j] < loser ? loser : second[j];
+        }
+    float r1 = never, r2 = never;
+    const auto take = [&](float x) {
+        const float loser = r1 < x ? r1 : x;
+        r1 = r1 < x ? x : r1;
+        r2 = r2 < loser ? loser : r2;
+    };
+    for (; i < length; ++i) take(ratings[i]);
+    if (length >= lanes)
+        for (std::int64_t j = 0; j < lanes; ++j) {
+            take(first[j]);
+            take(second[j]);
+        }
+    if (score == GroupScore::max || r2 == never) return r1;
+    const float both = logits ? r1 + exact_log(1.0F + exact_exp(r2 - r1)) : r1 + r2;
+    return both > most ? most : both < -most ? -most : both;
+}
+
+// Takes all but the `keep` best of `count` parts of x out; ratings are destroyed. Scratch: two times padded(count).
+void keep_best(float* ratings, std::int64_t count, std::int64_t keep, std::int64_t length, float* x, float* scratch) {
+    float *const kept = scratch, *const maxima = scratch + padded(count);
+    for (std::int64_t p = 0; p < padded(count); ++p) kept[p] = 0;
+    best(ratings, padded(count), keep, maxima, [&](std::int64_t, std::int64_t p) { kept[p] = 1; });
+    for (std::int64_t p = 0; p < count; ++p)
+        if (kept[p] == 0)
+            for (std::int64_t i = 0; i < length; ++i) x[p * length + i] = never;
+}
+
+void limit_groups(const GroupLimit& limit, bool logits, std::int64_t experts, float* ratings, float* scratch) {
+    const std::int64_t length = experts / limit.groups, per_tier = limit.groups / limit.tiers;
+    float *const groups = scratch, *const tiers = scratch + padded(limit.groups);
+    float* const rest = tiers + padded(limit.tiers);
+    for (std::int64_t g = 0; g < padded(limit.groups); ++g)
+        groups[g] = g < limit.groups ? group_rating(ratings + g * length, length, logits, limit.score) : never;
+    if (limit.tiers > 1) {
+        for (std::int64_t t = 0; t < padded(limit.tiers); ++t) {
+            tiers[t] = never;
+            for (std::int64_t g = t * per_tier; t < limit.tiers && g < (t + 1) * per_tier; ++g)
+                tiers[t] = tiers[t] < groups[g] ? groups[g] : tiers[t];
+        }
+        keep_best(tiers, limit.tiers, limit.chosen_tiers, per_tier, groups, rest);
+    }
+    keep_best(groups, limit.groups, limit.chosen_groups, length, ratings, rest);
+}
+
+void weigh(const Selection& selection, const float* logits, const float* score, std::int64_t count,
+           const ExpertIndex* chosen, float* weights) {
+    if (selection.weights == WeightRule::equal) {
+        for (std::int64_t i = 0; i < count; ++i) weights[i] = 1.0F / static_cast<float>(count);
+        return;
+    }
+    if (selection.weights == WeightRule::probability || selection.score == Score::sigmoid) {
+        for (std::int64_t i = 0; i < count; ++i) weights[i] = score[chosen[i]];
+        if (selection.weights == WeightRule::probability) return;
+        float sum = 0;
+        for (std::int64_t i = 0; i < count; ++i) sum += weights[i];
+        sum += 1e-20F;
+        for (std::int64_t i = 0; i < count; ++i) weights[i] /= sum;
+        return;
+    }
+    float above = never, sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) above = above < logits[chosen[i]] ? logits[chosen[i]] : above;
+    for (std::int64_t i = 0; i < count; ++i) weights[i] = exact_exp(logits[chosen[i]] - above);
+    for (std::int64_t i = 0; i < count; ++i) sum += weights[i];
+    for (std::int64_t i = 0; i < count; ++i) weights[i] /= sum;
+}
+
+void select(const Selection& selection, Rows<const float> table, ExpertIndex* experts, float* weights, float* scratch) {
+    const std::int64_t count = table.cols, size = padded(count), k = selection.top_k;
+    float *const logits = scratch, *const score = scratch + size, *const ratings = scratch + 2 * size;
+    float* const rest = scratch + 3 * size;
+    const bool biased = !selection.bias.empty(), by_logit = selection.score == Score::softmax && !biased;
+    const bool scored = !by_logit || selection.weights == WeightRule::probability;
+    for (std::int64_t t = 0; t < table.rows; ++t, experts += k, weights += k) {
+        load_logits(table.row(t), count, logits);
+        if (scored) score_of(selection.score, logits, size, score);
+        const float* const rated = by_logit ? logits : score;
+        for (std::int64_t e = 0; e < size; ++e) ratings[e] = logits[e] == never ? never : rated[e];
+        if (biased)
+            for (std::int64_t e = 0; e < count; ++e) ratings[e] = usable(ratings[e] + selection.bias.data[e]);
+        if (selection.limit.groups > 1) limit_groups(selection.limit, by_logit, count, ratings, rest);
+        std::int64_t chosen = 0;
+        best(ratings, size, k, rest, [&](std::int64_t i, std::int64_t e) {
+            experts[i] = static_cast<ExpertIndex>(e);
+            chosen = i + 1;
+        });
+        weigh(selection, logits, score, chosen, experts, weights);
+        for (std::int64_t i = chosen; i < k; ++i) {
+            experts[i] = no_expert;
+            weights[i] = 0;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace moesim::kernels

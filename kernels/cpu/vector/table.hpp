@@ -1,0 +1,49 @@
+#pragma once
+// The inner loops, compiled once for each level of vector instructions (code.cpp); a backend picks the best table that
+// its machine can run. All of them round alike, but for gemm, which fuses products and sums where the level has that.
+#include <cstdint>
+
+#include "base/ids.hpp"
+#include "kernels/scalar.hpp"
+#include "kernels/selection.hpp"
+
+namespace moesim::kernels {
+
+// Memory for one token's selection, in floats; a thread has its own.
+constexpr std::int64_t padded(std::int64_t experts) { return (experts + 31) / 32 * 32; }
+constexpr std::int64_t selection_scratch(std::int64_t experts) { return 7 * padded(experts); }
+
+struct VectorCode {
+    // A row each. `past_caches`: by stores that leave the caches alone, for what is too large to be found there again.
+    void (*copy)(const void* from, std::int64_t bytes, void* to, bool past_caches);
+    // Arrays of two are [fp32, bf16]: as Scalar counts.
+    void (*compress[2])(const void* from, std::int64_t cols, std::int64_t block, std::uint8_t* codes, float* scales);
+    void (*expand[2])(const std::uint8_t* codes, const float* scales, std::int64_t cols, std::int64_t block, void* to);
+    // to = +0 + weights[0] * rows[0] + weights[1] * rows[1] ..., in this order.
+    void (*combine[2])(const void* const* rows, const float* weights, std::int64_t count, std::int64_t cols, void* to,
+                       bool past_caches);
+    void (*add[2])(const void* a, const void* b, std::int64_t cols, void* to, bool past_caches);
+
+    void (*widen)(const std::uint16_t* bf16, std::int64_t count, float* to);
+    void (*narrow)(const float* from, std::int64_t count, std::uint16_t* bf16);
+    void (*round_to_bf16)(float* values, std::int64_t count);
+    void (*swiglu)(const float* gate, const float* up, std::int64_t count, float* to);
+    void (*gelu)(float* values, std::int64_t count);
+
+    // c[i][j] = (accumulate ? c[i][j] : 0) + sum over h of a[i][h] b[j][h]; rows lie a_stride, ... floats apart.
+    void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
+                 std::int64_t b_stride, float* c, std::int64_t c_stride, bool accumulate);
+
+    // selection.hpp, for the tokens of a table of logits; scratch is of selection_scratch(experts).
+    void (*select)(const Selection& selection, Rows<const float> logits, ExpertIndex* experts, float* weights,
+                   float* scratch);
+    // Step 2 of selection.hpp alone, 0 for what cannot be chosen: scores [expert] of one token.
+    void (*scores)(Score score, const float* logits, std::int64_t experts, float* scores, float* scratch);
+};
+
+// Levels as make_cpu_backend has them; 3 and 4 are there where MOESIM_X86_LEVELS is defined.
+const VectorCode* vector_code_1();
+const VectorCode* vector_code_3();
+const VectorCode* vector_code_4();
+
+}  // namespace moesim::kernels
