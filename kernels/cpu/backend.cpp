@@ -69,9 +69,16 @@ int threads_of(int wanted) {
 #endif
 }
 
+std::int64_t cache_bytes_of(std::int64_t wanted) {
+    constexpr std::int64_t unknown = 32 << 20;
+    const std::int64_t last_level = wanted > 0 ? wanted : ::sysconf(_SC_LEVEL3_CACHE_SIZE);
+    return last_level > 0 ? last_level : unknown;
+}
+
 class CpuBackend final : public Backend {
   public:
-    CpuBackend(Level level, int threads) : level_(level), threads_(threads), operations_(*level.code, threads) {}
+    CpuBackend(Level level, int threads, std::int64_t cache_bytes)
+        : level_(level), threads_(threads), operations_(*level.code, threads, cache_bytes) {}
 
     [[nodiscard]] std::string_view name() const override { return "cpu"; }
     [[nodiscard]] std::string description() const override {
@@ -120,14 +127,9 @@ float* CpuStream::scratch(std::size_t purpose, std::int64_t floats) {
     return memory.data();
 }
 
-CpuOperations::CpuOperations(const VectorCode& code, int threads)
-    : code_(code), threads_(threads), cache_bytes_(::sysconf(_SC_LEVEL3_CACHE_SIZE)) {
-    constexpr std::int64_t unknown = 32 << 20;
-    if (cache_bytes_ <= 0) cache_bytes_ = unknown;
-}
-
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
-    return std::make_unique<CpuBackend>(level_for(options.level), threads_of(options.threads));
+    return std::make_unique<CpuBackend>(level_for(options.level), threads_of(options.threads),
+                                        cache_bytes_of(options.cache_bytes));
 }
 
 }  // namespace moesim::kernels

@@ -19,6 +19,8 @@ namespace {
 // copying of operands into the library's order.
 constexpr std::int64_t tile_rows = 512, tile_cols = 512;
 
+constexpr std::int64_t products_at_once = 16;  // of one vector instruction, about
+
 struct Tile {
     std::int64_t group, row, rows, col, cols;
 };
@@ -43,11 +45,13 @@ class Products {
     Products(const VectorCode& code, CpuStream& stream, int threads)
         : code_(code), stream_(stream), threads_(threads) {}
 
-    // Calls use(tile, this thread's memory of `floats` floats) for all tiles.
+    // Calls use(tile, this thread's memory of `floats` floats) for all tiles of sums over `depth` products.
     template <class Use>
-    void for_each(const std::vector<Tile>& tiles, std::int64_t floats, const Use& use) {
+    void for_each(const std::vector<Tile>& tiles, std::int64_t depth, std::int64_t floats, const Use& use) {
         const auto count = static_cast<std::int64_t>(tiles.size());
-        const int threads = static_cast<int>(std::clamp<std::int64_t>(count, 1, threads_));
+        std::int64_t work = 0;
+        for (const Tile& tile : tiles) work += tile.rows * tile.cols * depth / products_at_once;
+        const int threads = static_cast<int>(std::clamp<std::int64_t>(count, 1, threads_for(threads_, work)));
         float* const memory = stream_.scratch(tile_memory, threads * floats);
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
         for (std::int64_t i = 0; i < count; ++i)
@@ -140,7 +144,7 @@ void adapt(Products& products, Projection& p, const Rows<const float>& rows, std
     const std::int64_t rank = p.adapter.b.cols;
     const Rows<float> to{products.stream().scratch(purpose, rows.rows * rank), rows.rows, rank, rank};
     const bool rounds = p.adapter.a.scalar == Scalar::bf16;
-    products.for_each(tiles_of(group_begin, rank), rounds ? tile_cols * rows.cols : 0,
+    products.for_each(tiles_of(group_begin, rank), rows.cols, rounds ? tile_cols * rows.cols : 0,
                       [&](const Tile& tile, float* memory) {
                           const auto a = products.wide(p.adapter.a, tile.group * rank + tile.col, tile.cols, memory);
                           const auto part = block(to, tile.row, tile.rows, tile.col, tile.cols);
@@ -160,10 +164,11 @@ void CpuOperations::do_gate_logits(Stream& stream, ConstMatrixView tokens, Const
     const Rows<const float> rows = products.wide(tokens);
     const Projection projection(gate, gate.rows, {});
     const std::array<std::int64_t, 2> one_group = {0, tokens.rows};
-    products.for_each(tiles_of(one_group, gate.rows), projection.memory(), [&](const Tile& tile, float* memory) {
-        project(products, projection, rows, tile, tile.col,
-                block(logits.as<float>(), tile.row, tile.rows, tile.col, tile.cols), memory);
-    });
+    products.for_each(tiles_of(one_group, gate.rows), gate.cols, projection.memory(),
+                      [&](const Tile& tile, float* memory) {
+                          project(products, projection, rows, tile, tile.col,
+                                  block(logits.as<float>(), tile.row, tile.rows, tile.col, tile.cols), memory);
+                      });
 }
 
 void CpuOperations::do_expert_forward(Stream& stream, ConstMatrixView rows, std::span<const std::int64_t> group_begin,
@@ -176,30 +181,32 @@ void CpuOperations::do_expert_forward(Stream& stream, ConstMatrixView rows, std:
 
     Projection first(weights.gate_up, swiglu ? 2 * inner : inner, weights.gate_up_adapter);
     adapt(products, first, input, group_begin, gate_up_adapted);
-    products.for_each(tiles_of(group_begin, inner), tile_size + first.memory(), [&](const Tile& tile, float* memory) {
-        float* const widened = memory + tile_size;
-        const Rows<float> to = block(values, tile.row, tile.rows, tile.col, tile.cols);
-        const Rows<float> gate{memory, tile.rows, tile.cols, tile.cols};
-        if (swiglu) project(products, first, input, tile, tile.col, gate, widened);
-        project(products, first, input, tile, swiglu ? inner + tile.col : tile.col, to, widened);
-        for (std::int64_t r = 0; r < tile.rows; ++r) {
-            if (swiglu)
-                code_.swiglu(gate.row(r), to.row(r), tile.cols, to.row(r));
-            else
-                code_.gelu(to.row(r), tile.cols);
-            if (rounds) code_.round_to_bf16(to.row(r), tile.cols);
-        }
-    });
+    products.for_each(tiles_of(group_begin, inner), 2 * hidden, tile_size + first.memory(),
+                      [&](const Tile& tile, float* memory) {
+                          float* const widened = memory + tile_size;
+                          const Rows<float> to = block(values, tile.row, tile.rows, tile.col, tile.cols);
+                          const Rows<float> gate{memory, tile.rows, tile.cols, tile.cols};
+                          if (swiglu) project(products, first, input, tile, tile.col, gate, widened);
+                          project(products, first, input, tile, swiglu ? inner + tile.col : tile.col, to, widened);
+                          for (std::int64_t r = 0; r < tile.rows; ++r) {
+                              if (swiglu)
+                                  code_.swiglu(gate.row(r), to.row(r), tile.cols, to.row(r));
+                              else
+                                  code_.gelu(to.row(r), tile.cols);
+                              if (rounds) code_.round_to_bf16(to.row(r), tile.cols);
+                          }
+                      });
 
     const Rows<const float> activated{values.data, values.rows, values.cols, values.stride};
     Projection second(weights.down, hidden, weights.down_adapter);
     adapt(products, second, activated, group_begin, down_adapted);
-    products.for_each(tiles_of(group_begin, hidden), tile_size + second.memory(), [&](const Tile& tile, float* memory) {
-        const Rows<float> to = rounds ? Rows<float>{memory, tile.rows, tile.cols, tile.cols}
-                                      : block(out.as<float>(), tile.row, tile.rows, tile.col, tile.cols);
-        project(products, second, activated, tile, tile.col, to, memory + tile_size);
-        if (rounds) products.store({to.data, to.rows, to.cols, to.stride}, out, tile.row, tile.col);
-    });
+    products.for_each(
+        tiles_of(group_begin, hidden), inner, tile_size + second.memory(), [&](const Tile& tile, float* memory) {
+            const Rows<float> to = rounds ? Rows<float>{memory, tile.rows, tile.cols, tile.cols}
+                                          : block(out.as<float>(), tile.row, tile.rows, tile.col, tile.cols);
+            project(products, second, activated, tile, tile.col, to, memory + tile_size);
+            if (rounds) products.store({to.data, to.rows, to.cols, to.stride}, out, tile.row, tile.col);
+        });
 }
 
 }  // namespace moesim::kernels

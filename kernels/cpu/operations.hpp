@@ -8,7 +8,8 @@ namespace moesim::kernels {
 
 class CpuOperations final : public Operations {
   public:
-    CpuOperations(const VectorCode& code, int threads);
+    CpuOperations(const VectorCode& code, int threads, std::int64_t cache_bytes)
+        : code_(code), threads_(threads), cache_bytes_(cache_bytes) {}
     [[nodiscard]] std::int64_t row_alignment() const override { return 1; }
 
   private:
