@@ -6,13 +6,14 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <numeric>
 
 #include "base/random.hpp"
+#include "kernels/bench/dense_product.hpp"
 #include "kernels/cpu/backend.hpp"
 
 namespace {
@@ -40,16 +41,23 @@ Setting& setting() {
     return s;
 }
 
+// With one thread, the time that it runs, without that in which the machine does other things.
 double seconds(const std::function<void()>& work) {
-    const auto begin = std::chrono::steady_clock::now();
+    const clockid_t clock = setting().threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+    const auto now = [&] {
+        timespec t = {};
+        ::clock_gettime(clock, &t);
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+    };
+    const double begin = now();
     work();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return now() - begin;
 }
 
 // Runs `work` and what it is held against in turn, so that both meet the same load of a machine that does other things
-// as well; the ratio is that of the fastest of each.
-void against(benchmark::State& state, const std::function<void()>& work, const std::function<void()>& baseline,
-             double work_per_baseline) {
+// as well; the ratio is that of the fastest of each. Returns the seconds of the fastest run.
+double against(benchmark::State& state, const std::function<void()>& work, const std::function<void()>& baseline,
+               double work_per_baseline) {
     double best = 1e30, best_baseline = 1e30;
     for (auto _ : state) {
         const double time = seconds(work);
@@ -59,6 +67,7 @@ void against(benchmark::State& state, const std::function<void()>& work, const s
     }
     state.counters["ratio"] = best_baseline * work_per_baseline / best;
     state.counters["best_ms"] = best * 1e3;
+    return best;
 }
 
 Matrix random_table(Scalar scalar, std::int64_t rows, std::int64_t cols) {
@@ -113,10 +122,14 @@ void pack(benchmark::State& state, Scalar scalar, Scalar packed, ScaleBlock bloc
     scale_view.cols = scale_columns(hidden, block);
     const auto choice = on_device(permutation(rows));
     const PackedView out(values.view(), block, scale_view);
-    const auto work = [&] { setting().backend->operations().pack(*setting().stream, tokens.view(), choice.view(), 1, out); };
+    const auto work = [&] {
+        setting().backend->operations().pack(*setting().stream, tokens.view(), choice.view(), 1, out);
+    };
     Memcpy copy(rows * hidden * bytes_of(scalar));
     work();
-    against(state, work, [&] { copy(); }, static_cast<double>(tokens.view().bytes() + values.view().bytes()) / copy.touched());
+    against(
+        state, work, [&] { copy(); },
+        static_cast<double>(tokens.view().bytes() + values.view().bytes()) / copy.touched());
 }
 
 void unpack(benchmark::State& state, Scalar scalar, Scalar packed, ScaleBlock block) {
@@ -134,7 +147,8 @@ void unpack(benchmark::State& state, Scalar scalar, Scalar packed, ScaleBlock bl
     };
     Memcpy copy(rows * hidden * bytes_of(scalar));
     work();
-    against(state, work, [&] { copy(); }, static_cast<double>(out.view().bytes() + values.view().bytes()) / copy.touched());
+    against(
+        state, work, [&] { copy(); }, static_cast<double>(out.view().bytes() + values.view().bytes()) / copy.touched());
 }
 
 void combine(benchmark::State& state, Scalar scalar) {
@@ -145,11 +159,14 @@ void combine(benchmark::State& state, Scalar scalar) {
     const auto weights = upload<float>(*setting().backend, *setting().stream, half);
     Matrix out(*setting().backend, scalar, tokens, hidden);
     const auto work = [&] {
-        setting().backend->operations().combine(*setting().stream, results.view(), slot.view(), weights.view(), out.view());
+        setting().backend->operations().combine(*setting().stream, results.view(), slot.view(), weights.view(),
+                                                out.view());
     };
     Memcpy copy(results.view().bytes());
     work();
-    against(state, work, [&] { copy(); }, static_cast<double>(results.view().bytes() + out.view().bytes()) / copy.touched());
+    against(
+        state, work, [&] { copy(); },
+        static_cast<double>(results.view().bytes() + out.view().bytes()) / copy.touched());
 }
 
 void residual(benchmark::State& state, Scalar scalar) {
@@ -161,7 +178,8 @@ void residual(benchmark::State& state, Scalar scalar) {
     };
     Memcpy copy(a.view().bytes());
     work();
-    against(state, work, [&] { copy(); }, 1.5);
+    against(
+        state, work, [&] { copy(); }, 1.5);
 }
 
 // The ratio is to 5 million tokens a second and core.
@@ -179,8 +197,8 @@ void select(benchmark::State& state, const Selection& rules) {
     const RoutingView out(tokens, selection.top_k, chosen.view(), weights.view());
     double best = 1e30;
     for (auto _ : state) {
-        const double time = seconds(
-            [&] { setting().backend->operations().select(*setting().stream, selection, logits.view(), out); });
+        const double time =
+            seconds([&] { setting().backend->operations().select(*setting().stream, selection, logits.view(), out); });
         state.SetIterationTime(time);
         best = std::min(best, time);
     }
@@ -209,22 +227,89 @@ void order(benchmark::State& state) {
     };
     Memcpy copy(choices * 5);
     work();
-    against(state, work, [&] { copy(); }, 1);
+    against(
+        state, work, [&] { copy(); }, 1);
 }
 
-// One product of all rows with as many weights as one expert has, in one call of the library's on one thread: two
-// products of matrices of m x k and n x k.
-class DenseProduct {
-  public:
-    DenseProduct(std::int64_t m, std::int64_t n, std::int64_t k)
-        : a_(random_table(Scalar::fp32, m, k)), b_(random_table(Scalar::fp32, n, k)), c_(*setting().backend, Scalar::fp32, m, n) {}
-    void operator()();
-    [[nodiscard]] double products() const {
-        return static_cast<double>(a_.view().rows) * static_cast<double>(b_.view().rows) * static_cast<double>(a_.view().cols);
-    }
+// Rows spread evenly over experts, against one product of all of them with as many weights as one expert has.
+void experts(benchmark::State& state, Scalar scalar, bool adapters) {
+    const std::int64_t groups = state.range(0), rows = groups * state.range(1), width = 2048, inner = 1408, rank = 16;
+    const Matrix x = random_table(scalar, rows, width), gate_up = random_table(scalar, groups * 2 * inner, width),
+                 down = random_table(scalar, groups * width, inner);
+    const Matrix a = random_table(scalar, groups * rank, width), b = random_table(scalar, groups * 2 * inner, rank);
+    std::vector<std::int64_t> group_begin;
+    for (std::int64_t g = 0; g <= groups; ++g) group_begin.push_back(g * state.range(1));
+    Matrix out(*setting().backend, scalar, rows, width);
+    ExpertWeightsView weights{Activation::swiglu, gate_up.view(), down.view(), {}, {}};
+    if (adapters) weights.gate_up_adapter = {a.view(), b.view(), 1};
+    const Matrix dense_x = random_table(Scalar::fp32, rows, width),
+                 dense_w = random_table(Scalar::fp32, 3 * inner, width);
+    Matrix dense_y(*setting().backend, Scalar::fp32, rows, 3 * inner);
+    const auto pointer = [](const ConstMatrixView& m) { return static_cast<const float*>(m.data); };
+    const auto dense = [&] {
+        bench::dense_product(rows, 3 * inner, width, pointer(dense_x.view()), pointer(dense_w.view()),
+                             static_cast<float*>(dense_y.view().data), setting().threads);
+    };
+    const auto work = [&] {
+        setting().backend->operations().expert_forward(*setting().stream, x.view(), group_begin, weights, out.view());
+    };
+    work();
+    dense();
+    const double best = against(state, work, dense, 1);
+    state.counters["Gflop_per_s"] = 6e-9 * static_cast<double>(rows * width * inner) / best;
+}
 
-  private:
-    Matrix a_, b_, c_;
-};
+void gate(benchmark::State& state, Scalar scalar) {
+    const std::int64_t tokens = state.range(0), count = state.range(1);
+    const Matrix x = random_table(scalar, tokens, hidden), weights = random_table(scalar, count, hidden);
+    Matrix logits(*setting().backend, Scalar::fp32, tokens, count);
+    const Matrix dense_x = random_table(Scalar::fp32, tokens, hidden),
+                 dense_w = random_table(Scalar::fp32, count, hidden);
+    const auto pointer = [](const ConstMatrixView& m) { return static_cast<const float*>(m.data); };
+    const auto dense = [&] {
+        bench::dense_product(tokens, count, hidden, pointer(dense_x.view()), pointer(dense_w.view()),
+                             static_cast<float*>(logits.view().data), setting().threads);
+    };
+    const auto work = [&] {
+        setting().backend->operations().gate_logits(*setting().stream, x.view(), weights.view(), logits.view());
+    };
+    work();
+    against(state, work, dense, 1);
+}
+
+Selection rules(Score score, std::int64_t groups = 1, std::int64_t chosen_groups = 1) {
+    Selection s;
+    s.score = score;
+    s.limit = {1, 1, groups, chosen_groups, GroupScore::top2_sum};
+    return s;
+}
+
+constexpr Scalar fp32 = Scalar::fp32, bf16 = Scalar::bf16, fp8 = Scalar::fp8_e4m3;
+constexpr ScaleBlock row = ScaleBlock::row, columns_128 = ScaleBlock::columns_128;
+
+#define MOESIM_TIMED(...) BENCHMARK_CAPTURE(__VA_ARGS__)->UseManualTime()->Unit(benchmark::kMillisecond)
+MOESIM_TIMED(pack, fp32, fp32, fp32, row)->Arg(4096);
+MOESIM_TIMED(pack, bf16, bf16, bf16, row)->Arg(4096);
+MOESIM_TIMED(pack, fp32_to_fp8, fp32, fp8, columns_128)->Arg(4096);
+MOESIM_TIMED(pack, bf16_to_fp8, bf16, fp8, columns_128)->Arg(4096);
+MOESIM_TIMED(pack, bf16_to_fp8_row, bf16, fp8, row)->Arg(4096);
+MOESIM_TIMED(unpack, fp32, fp32, fp32, row)->Arg(4096);
+MOESIM_TIMED(unpack, bf16, bf16, bf16, row)->Arg(4096);
+MOESIM_TIMED(unpack, fp8_to_fp32, fp32, fp8, columns_128)->Arg(4096);
+MOESIM_TIMED(unpack, fp8_to_bf16, bf16, fp8, columns_128)->Arg(4096);
+MOESIM_TIMED(combine, fp32, fp32)->Args({4096, 2})->Args({4096, 8});
+MOESIM_TIMED(combine, bf16, bf16)->Args({4096, 2})->Args({4096, 8});
+MOESIM_TIMED(residual, fp32, fp32)->Arg(4096);
+MOESIM_TIMED(residual, bf16, bf16)->Arg(4096);
+MOESIM_TIMED(select, softmax, rules(Score::softmax))->Args({64, 1})->Args({64, 2})->Args({64, 8})->Args({256, 8});
+MOESIM_TIMED(select, sigmoid_bias, rules(Score::sigmoid))->Args({64, 8});
+MOESIM_TIMED(select, groups, rules(Score::sigmoid, 8, 4))->Args({64, 8})->Args({256, 8});
+BENCHMARK(order)->UseManualTime()->Unit(benchmark::kMillisecond)->Arg(4096)->Arg(65'536);
+MOESIM_TIMED(experts, fp32, fp32, false)->Args({8, 64})->Args({8, 256})->Args({2, 1024});
+MOESIM_TIMED(experts, bf16, bf16, false)->Args({8, 64})->Args({8, 256});
+MOESIM_TIMED(experts, fp32_adapters, fp32, true)->Args({8, 256});
+MOESIM_TIMED(gate, fp32, fp32)->Args({1024, 64})->Args({1024, 256});
 
 }  // namespace
+
+BENCHMARK_MAIN();

@@ -29,16 +29,22 @@ void CpuOperations::do_pack(Stream&, ConstMatrixView tokens, ArrayView<const std
     const bool streamed = past_caches(out.values.bytes());
     const auto compress = code_.compress[place(tokens.scalar)];
     const int threads = threads_for(threads_, out.values.rows * row_bytes);
+    const auto token_of = [&](std::int64_t slot) -> std::int64_t {
+        const std::int64_t token = choice.data[slot] / width;
+        return choice.data[slot] >= 0 && token < tokens.rows ? token : -1;
+    };
     in_parallel(threads, out.values.rows, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t slot = begin; slot < end; ++slot) {
-            const std::int64_t c = choice.data[slot], token = c / width;
-            if (c < 0 || token >= tokens.rows) continue;
+            const std::int64_t token = token_of(slot), next = slot + 1 < end ? token_of(slot + 1) : -1;
+            if (token < 0) continue;
+            const char* const from = row(tokens, token);
+            const char* const then = next < 0 ? from : row(tokens, next);
             char* const to = row(out.values, slot);
             if (compressed)
-                compress(row(tokens, token), tokens.cols, block, reinterpret_cast<std::uint8_t*>(to),
+                compress(from, then, tokens.cols, block, reinterpret_cast<std::uint8_t*>(to),
                          reinterpret_cast<float*>(row(out.scales, slot)));
             else
-                code_.copy(row(tokens, token), row_bytes, to, streamed);
+                code_.copy(from, then, row_bytes, to, streamed);
         }
     });
 }
@@ -50,15 +56,19 @@ void CpuOperations::do_unpack(Stream&, ConstPackedView packed, ArrayView<const s
     const auto expand = code_.expand[place(out.scalar)];
     in_parallel(threads_for(threads_, out.rows * row_bytes), out.rows, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t c = begin; c < end; ++c) {
-            const std::int64_t s = slot.data[c];
+            const std::int64_t s = slot.data[c], next = c + 1 < end ? slot.data[c + 1] : -1;
             char* const to = row(out, c);
-            if (!is_row(s, packed.values.rows))
+            if (!is_row(s, packed.values.rows)) {
                 std::fill_n(to, row_bytes, '\0');
-            else if (compressed)
-                expand(reinterpret_cast<const std::uint8_t*>(row(packed.values, s)),
-                       reinterpret_cast<const float*>(row(packed.scales, s)), out.cols, block, to);
+                continue;
+            }
+            const char* const from = row(packed.values, s);
+            const char* const then = is_row(next, packed.values.rows) ? row(packed.values, next) : from;
+            if (compressed)
+                expand(reinterpret_cast<const std::uint8_t*>(from), then,
+                       reinterpret_cast<const float*>(row(packed.scales, s)), out.cols, block, to, streamed);
             else
-                code_.copy(row(packed.values, s), row_bytes, to, streamed);
+                code_.copy(from, then, row_bytes, to, streamed);
         }
     });
 }
@@ -69,17 +79,25 @@ void CpuOperations::do_combine(Stream&, ConstMatrixView results, ArrayView<const
     const std::int64_t width = weights.size / out.rows;
     const bool streamed = past_caches(out.bytes());
     const auto combine = code_.combine[place(out.scalar)];
+    const auto slot_of = [&](std::int64_t c) -> std::int64_t { return slot.empty() ? c : slot.data[c]; };
     const std::int64_t work = (weights.size + out.rows) * out.cols * bytes_of(out.scalar);
     in_parallel(threads_for(threads_, work), out.rows, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<const void*> rows(static_cast<std::size_t>(width));
-        std::vector<float> factors(rows.size());
+        const auto places = static_cast<std::size_t>(width);
+        std::vector<const void*> rows(2 * places);
+        std::vector<float> factors(places);
         for (std::int64_t t = begin; t < end; ++t) {
             std::size_t count = 0;
             for (std::int64_t c = t * width; c < (t + 1) * width; ++c) {
-                const std::int64_t s = slot.empty() ? c : slot.data[c];
+                const std::int64_t s = slot_of(c);
                 if (!is_row(s, results.rows)) continue;
                 rows[count] = row(results, s);
                 factors[count++] = weights.data[c];
+            }
+            // What the next token has in the same places, where it has something.
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::int64_t c = (t + 1) * width + static_cast<std::int64_t>(i);
+                const std::int64_t s = t + 1 < end ? slot_of(c) : -1;
+                rows[count + i] = is_row(s, results.rows) ? row(results, s) : rows[i];
             }
             combine(rows.data(), factors.data(), static_cast<std::int64_t>(count), out.cols, row(out, t), streamed);
         }

@@ -5,12 +5,30 @@
 #include <immintrin.h>
 #endif
 
-#include "kernels/host_device.hpp"
+#include "kernels/bfloat16.hpp"
 
 namespace moesim::kernels {
 namespace {  // NOLINT(google-build-namespaces): each level has its own
 
 constexpr std::int64_t lanes = 16;
+
+// Where a compiler would keep sums in memory: as many registers as 16 floats need.
+using sixteen = float __attribute__((vector_size(64)));
+inline sixteen load_sixteen(const float* x) {
+    sixteen v;
+    __builtin_memcpy(&v, x, sizeof v);
+    return v;
+}
+inline sixteen load_sixteen(const bfloat16* x) {
+    using halves = std::uint16_t __attribute__((vector_size(32)));
+    using words = std::uint32_t __attribute__((vector_size(64)));
+    halves h;
+    __builtin_memcpy(&h, x, sizeof h);
+    const words w = __builtin_convertvector(h, words) << 16;
+    sixteen v;
+    __builtin_memcpy(&v, &w, sizeof v);
+    return v;
+}
 
 #if defined(__AVX2__)
 inline float largest_of_16(const float* x) {

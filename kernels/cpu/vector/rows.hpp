@@ -15,88 +15,142 @@ T rounded(float x) {
     return T(x);
 }
 
-void copy(const void* from, i64 bytes, void* to, bool past_caches) {
-    const auto* source = static_cast<const char*>(from);
-    auto* target = static_cast<char*>(to);
-    if (!past_caches) {
-        __builtin_memcpy(target, source, static_cast<std::size_t>(bytes));
-        return;
+constexpr i64 line = 64;  // bytes of a line of the caches
+
+// The line that is read so much later begins its way: rows lie anywhere, and what the processor foresees by itself ends
+// with a row or a page. Measured: half a kilobyte is too near, one and two are as good; into the second-level cache,
+// for the first has too few lines on their way at once.
+constexpr i64 ahead = 2048;
+void fetch(const void* from, const void* next, i64 at, i64 bytes) {
+    const auto* const here = static_cast<const char*>(from);
+    const auto* const then = static_cast<const char*>(next);
+    __builtin_prefetch(at + ahead < bytes ? here + at + ahead : then + (at + ahead - bytes), 0, 2);
+}
+
+// Lines from where all is near to where it is wanted; `past_caches` asks for a target that begins a line.
+template <i64 bytes>
+void store(const void* from, void* to, bool past_caches) {
+    if (past_caches) {
+        for (i64 i = 0; i < bytes; i += line)
+            store_past_caches(static_cast<const char*>(from) + i, static_cast<char*>(to) + i);
+    } else {
+        __builtin_memcpy(to, from, static_cast<std::size_t>(bytes));
     }
-    const i64 to_aligned = static_cast<i64>(-reinterpret_cast<std::uintptr_t>(target) & 63U);
-    const i64 head = to_aligned < bytes ? to_aligned : bytes;
-    __builtin_memcpy(target, source, static_cast<std::size_t>(head));
-    i64 i = head;
-    for (; i + 64 <= bytes; i += 64) store_past_caches(source + i, target + i);
+}
+bool begins_a_line(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % line == 0; }
+
+void copy(const void* from, const void* next, i64 bytes, void* to, bool past_caches) {
+    const auto* const source = static_cast<const char*>(from);
+    auto* const target = static_cast<char*>(to);
+    const bool past = past_caches && begins_a_line(to);
+    i64 i = 0;
+    for (; i + 2 * line <= bytes; i += 2 * line) {
+        fetch(from, next, i, bytes);
+        fetch(from, next, i + line, bytes);
+        store<2 * line>(source + i, target + i, past);
+    }
     __builtin_memcpy(target + i, source + i, static_cast<std::size_t>(bytes - i));
-    finish_stores();
+    if (past) finish_stores();
 }
 
 constexpr std::uint32_t magnitude_bits = 0x7fffffffU, infinity_bits = 0x7f800000U;
 
 template <class T>
-void compress(const void* from, i64 cols, i64 block, std::uint8_t* codes, float* scales) {
-    const T* const x = static_cast<const T*>(from);
-    for (i64 begin = 0, b = 0; begin < cols; begin += block, ++b) {
-        const i64 end = begin + block < cols ? begin + block : cols;
-        // Magnitudes are in the order of their bits, as which a maximum is vector code whatever the NaNs.
-        auto largest = static_cast<std::int32_t>(bits_of(0x1p-100F));
-        for (i64 i = begin; i < end; ++i) {
-            const std::uint32_t m = bits_of(load(x + i)) & magnitude_bits;
-            const auto counted = static_cast<std::int32_t>(m > infinity_bits ? 0U : m);
-            largest = largest < counted ? counted : largest;
-        }
-        const float most = float_of(static_cast<std::uint32_t>(largest));
-        const float inverse = float8_e4m3::largest / most;
-        scales[b] = most / float8_e4m3::largest;
-        for (i64 i = begin; i < end; ++i) codes[i] = float8_e4m3(load(x + i) * inverse).bits;
+float largest_magnitude(const T* x, i64 count) {
+    // Magnitudes are in the order of their bits, as which a maximum is vector code whatever the NaNs.
+    auto largest = static_cast<std::int32_t>(bits_of(0x1p-100F));
+    for (i64 i = 0; i < count; ++i) {
+        const std::uint32_t m = bits_of(load(x + i)) & magnitude_bits;
+        const auto counted = static_cast<std::int32_t>(m > infinity_bits ? 0U : m);
+        largest = largest < counted ? counted : largest;
     }
-    // Scales are written where there is nothing to scale as well.
-    if (cols == 0 && block == 0) scales[0] = 0x1p-100F / float8_e4m3::largest;
+    return float_of(static_cast<std::uint32_t>(largest));
+}
+
+constexpr i64 at_once = 128;  // columns: a block of scales, and lines of every type
+
+template <class T>
+void compress(const void* from, const void* next, i64 cols, i64 block, std::uint8_t* codes, float* scales) {
+    const T* const x = static_cast<const T*>(from);
+    constexpr i64 size = sizeof(T);
+    if (block == 0) scales[0] = 0x1p-100F / float8_e4m3::largest;  // a row without columns has a scale all the same
+    for (i64 begin = 0, b = 0; begin < cols; begin += block, ++b) {
+        const i64 count = begin + block < cols ? block : cols - begin;
+        for (i64 i = begin * size; i < (begin + count) * size; i += line) fetch(from, next, i, cols * size);
+        const float most = largest_magnitude(x + begin, count), inverse = float8_e4m3::largest / most;
+        scales[b] = most / float8_e4m3::largest;
+        for (i64 i = begin; i < begin + count; ++i) codes[i] = float8_e4m3(load(x + i) * inverse).bits;
+    }
 }
 
 template <class T>
-void expand(const std::uint8_t* codes, const float* scales, i64 cols, i64 block, void* to) {
+void expand(const std::uint8_t* codes, const void* next, const float* scales, i64 cols, i64 block, void* to,
+            bool past_caches) {
+    alignas(64) T stored[at_once];
     T* const out = static_cast<T*>(to);
-    for (i64 begin = 0, b = 0; begin < cols; begin += block, ++b) {
-        const i64 end = begin + block < cols ? begin + block : cols;
-        const float scale = scales[b];
-        for (i64 i = begin; i < end; ++i) {
+    const bool past = past_caches && begins_a_line(to);
+    for (i64 begin = 0; begin < cols; begin += at_once) {
+        const i64 count = cols - begin < at_once ? cols - begin : at_once;
+        for (i64 i = begin; i < begin + count; i += line) fetch(codes, next, i, cols);
+        const float scale = scales[begin / block];
+        for (i64 j = 0; j < count; ++j) {
             float8_e4m3 code;
-            code.bits = codes[i];
-            out[i] = rounded<T>(static_cast<float>(code) * scale);
+            code.bits = codes[begin + j];
+            stored[j] = rounded<T>(static_cast<float>(code) * scale);
         }
+        if (count == at_once)
+            store<at_once* static_cast<i64>(sizeof(T))>(stored, out + begin, past);
+        else
+            __builtin_memcpy(out + begin, stored, static_cast<std::size_t>(count) * sizeof(T));
     }
+    if (past) finish_stores();
 }
 
-constexpr i64 columns_at_once = 1024;  // sums stay in the first-level cache
-
+// A few columns of all rows at once, so that sums stay in registers and each row is read once from end to end.
 template <class T>
 void combine(const void* const* rows, const float* weights, i64 count, i64 cols, void* to, bool past_caches) {
-    alignas(64) float sum[columns_at_once];
-    alignas(64) T stored[columns_at_once];
-    for (i64 begin = 0; begin < cols; begin += columns_at_once) {
-        const i64 n = cols - begin < columns_at_once ? cols - begin : columns_at_once;
-        for (i64 j = 0; j < n; ++j) sum[j] = 0;
+    constexpr i64 size = sizeof(T), step = 2 * lanes;
+    alignas(64) float sums[step];
+    alignas(64) T stored[step];
+    T* const out = static_cast<T*>(to);
+    const bool past = past_caches && begins_a_line(to);
+    i64 begin = 0;
+    for (; begin + step <= cols; begin += step) {
+        sixteen low = {}, high = {};
         for (i64 i = 0; i < count; ++i) {
             const T* const row = static_cast<const T*>(rows[i]) + begin;
-            const float weight = weights[i];
-            for (i64 j = 0; j < n; ++j) sum[j] += weight * load(row + j);
+            for (i64 l = 0; l < step * size; l += line) fetch(rows[i], rows[count + i], begin * size + l, cols * size);
+            low = low + weights[i] * load_sixteen(row);
+            high = high + weights[i] * load_sixteen(row + lanes);
         }
-        for (i64 j = 0; j < n; ++j) stored[j] = rounded<T>(sum[j]);
-        copy(stored, n * static_cast<i64>(sizeof(T)), static_cast<T*>(to) + begin, past_caches);
+        __builtin_memcpy(sums, &low, sizeof low);
+        __builtin_memcpy(sums + lanes, &high, sizeof high);
+        for (i64 j = 0; j < step; ++j) stored[j] = rounded<T>(sums[j]);
+        store<step * size>(stored, out + begin, past);
     }
+    for (; begin < cols; ++begin) {
+        float sum = 0;
+        for (i64 i = 0; i < count; ++i) sum += weights[i] * load(static_cast<const T*>(rows[i]) + begin);
+        out[begin] = rounded<T>(sum);
+    }
+    if (past) finish_stores();
 }
 
 template <class T>
 void add(const void* a, const void* b, i64 cols, void* to, bool past_caches) {
-    alignas(64) T stored[columns_at_once];
-    for (i64 begin = 0; begin < cols; begin += columns_at_once) {
-        const i64 n = cols - begin < columns_at_once ? cols - begin : columns_at_once;
-        const T* const first = static_cast<const T*>(a) + begin;
-        const T* const second = static_cast<const T*>(b) + begin;
-        for (i64 j = 0; j < n; ++j) stored[j] = rounded<T>(load(first + j) + load(second + j));
-        copy(stored, n * static_cast<i64>(sizeof(T)), static_cast<T*>(to) + begin, past_caches);
+    alignas(64) T stored[at_once];
+    T* const out = static_cast<T*>(to);
+    const bool past = past_caches && begins_a_line(to);
+    i64 begin = 0;
+    const auto sum = [&](i64 j) {
+        return rounded<T>(load(static_cast<const T*>(a) + begin + j) + load(static_cast<const T*>(b) + begin + j));
+    };
+    for (; begin + at_once <= cols; begin += at_once) {
+        for (i64 j = 0; j < at_once; ++j) stored[j] = sum(j);
+        store<at_once* static_cast<i64>(sizeof(T))>(stored, out + begin, past);
     }
+    for (i64 j = 0; j < cols - begin; ++j) out[begin + j] = sum(j);
+    if (past) finish_stores();
 }
 
 void widen(const std::uint16_t* bf16, i64 count, float* to) {

@@ -15,11 +15,16 @@ constexpr std::int64_t selection_scratch(std::int64_t experts) { return 7 * padd
 
 struct VectorCode {
     // A row each. `past_caches`: by stores that leave the caches alone, for what is too large to be found there again.
-    void (*copy)(const void* from, std::int64_t bytes, void* to, bool past_caches);
+    // `next`: what is read next after this row, so that its way from memory begins early; rows are anywhere, which no
+    // processor foresees.
+    void (*copy)(const void* from, const void* next, std::int64_t bytes, void* to, bool past_caches);
     // Arrays of two are [fp32, bf16]: as Scalar counts.
-    void (*compress[2])(const void* from, std::int64_t cols, std::int64_t block, std::uint8_t* codes, float* scales);
-    void (*expand[2])(const std::uint8_t* codes, const float* scales, std::int64_t cols, std::int64_t block, void* to);
-    // to = +0 + weights[0] * rows[0] + weights[1] * rows[1] ..., in this order.
+    void (*compress[2])(const void* from, const void* next, std::int64_t cols, std::int64_t block, std::uint8_t* codes,
+                        float* scales);
+    void (*expand[2])(const std::uint8_t* codes, const void* next, const float* scales, std::int64_t cols,
+                      std::int64_t block, void* to, bool past_caches);
+    // to = +0 + weights[0] * rows[0] + weights[1] * rows[1] ..., in this order. rows[count + i] is what comes
+    // after rows[i].
     void (*combine[2])(const void* const* rows, const float* weights, std::int64_t count, std::int64_t cols, void* to,
                        bool past_caches);
     void (*add[2])(const void* a, const void* b, std::int64_t cols, void* to, bool past_caches);
