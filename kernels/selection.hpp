@@ -22,7 +22,8 @@
 //    score). A rating that is NaN or -inf cannot be chosen; one that is +inf counts as the largest float.
 // 4. The rating of a group: the best rating in it (GroupScore::max); or, where two can be chosen, of the two best
 //    ratings r1 >= r2 (top2_sum) r1 + r2, with ratings that are logits r1 + log(1 + exp(r2 - r1)), the logarithm of the
-//    same. Where only one can be chosen, r1. The rating of a tier is that of its best group.
+//    same; a sum beyond the largest float counts as that. Where only one can be chosen, r1. The rating of a tier is
+//    that of its best group.
 // 5. The best `chosen_tiers` tiers stay, in them the best `chosen_groups` groups, in them the best k experts. Of equal
 //    ratings the lower id goes first, everywhere (+0 and -0 are equal). Groups without an expert that can be chosen are
 //    never taken.

@@ -5,7 +5,7 @@
 
 #include "kernels/cpu/vector/gemm.hpp"
 #include "kernels/cpu/vector/rows.hpp"
-#include "kernels/cpu/vector/select.hpp"
+#include "kernels/cpu/vector/select_tokens.hpp"
 
 namespace moesim::kernels {
 

@@ -92,6 +92,38 @@ inline unsigned equal_of_16(const float* x, float y) {
 inline void store_past_caches(const char* from, char* to) { __builtin_memcpy(to, from, 64); }
 #endif
 
+// As many tokens as a register of this level has floats: what is done for several tokens at once, a lane each.
+#if defined(__AVX512F__)
+constexpr std::int64_t tokens_at_once = 16;
+#elif defined(__AVX2__)
+constexpr std::int64_t tokens_at_once = 8;
+#else
+constexpr std::int64_t tokens_at_once = 4;
+#endif
+using token_floats = float __attribute__((vector_size(4 * tokens_at_once)));
+using token_ids = std::int32_t __attribute__((vector_size(4 * tokens_at_once)));
+
+// to[c][token] = from[token][c]; rows of `from` lie `stride` apart; `count` is a multiple of 4.
+inline void transpose(const float* from, std::int64_t stride, std::int64_t count, float* to) {
+    for (std::int64_t c = 0; c < count; c += 4)
+        for (std::int64_t t = 0; t < tokens_at_once; t += 4) {
+            const float* const tile = from + t * stride + c;
+            float* const out = to + c * tokens_at_once + t;
+#if defined(__SSE2__)
+            __m128 r0 = _mm_loadu_ps(tile), r1 = _mm_loadu_ps(tile + stride), r2 = _mm_loadu_ps(tile + 2 * stride),
+                   r3 = _mm_loadu_ps(tile + 3 * stride);
+            _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+            _mm_storeu_ps(out, r0);
+            _mm_storeu_ps(out + tokens_at_once, r1);
+            _mm_storeu_ps(out + 2 * tokens_at_once, r2);
+            _mm_storeu_ps(out + 3 * tokens_at_once, r3);
+#else
+            for (int i = 0; i < 4; ++i)
+                for (int j = 0; j < 4; ++j) out[i * tokens_at_once + j] = tile[j * stride + i];
+#endif
+        }
+}
+
 // Stores that went past the caches are in order with later ones after this.
 inline void finish_stores() {
 #if defined(__SSE2__)

@@ -87,12 +87,18 @@ void best(float* x, std::int64_t size, std::int64_t k, float* maxima, Use use) {
         for (; (equal = equal_of_16(maxima + block, top)) == 0; block += lanes) {
         }
         block += __builtin_ctz(equal);
-        float* const sixteen = x + block * lanes;
-        const std::int64_t lane = __builtin_ctz(equal_of_16(sixteen, top));
+        float* const within = x + block * lanes;
+        const std::int64_t lane = __builtin_ctz(equal_of_16(within, top));
         use(i, block * lanes + lane);
-        sixteen[lane] = never;
-        maxima[block] = largest_of_16(sixteen);
+        within[lane] = never;
+        maxima[block] = largest_of_16(within);
     }
+}
+
+float rating_of_two(float r1, float r2, bool logits) {
+    const float both = logits ? r1 + exact_log(1.0F + exact_exp(r2 - r1)) : r1 + r2;
+    const float finite = both > most ? most : both < -most ? -most : both;
+    return r2 == never ? r1 : finite;
 }
 
 float group_rating(const float* ratings, std::int64_t length, bool logits, GroupScore score) {
@@ -117,9 +123,7 @@ float group_rating(const float* ratings, std::int64_t length, bool logits, Group
             take(first[j]);
             take(second[j]);
         }
-    if (score == GroupScore::max || r2 == never) return r1;
-    const float both = logits ? r1 + exact_log(1.0F + exact_exp(r2 - r1)) : r1 + r2;
-    return both > most ? most : both < -most ? -most : both;
+    return score == GroupScore::max ? r1 : rating_of_two(r1, r2, logits);
 }
 
 // Takes all but the `keep` best of `count` parts of x out; ratings are destroyed. Scratch: two times padded(count).
@@ -171,31 +175,21 @@ void weigh(const Selection& selection, const float* logits, const float* score, 
     for (std::int64_t i = 0; i < count; ++i) weights[i] /= sum;
 }
 
-void select(const Selection& selection, Rows<const float> table, ExpertIndex* experts, float* weights, float* scratch) {
-    const std::int64_t count = table.cols, size = padded(count), k = selection.top_k;
-    float *const logits = scratch, *const score = scratch + size, *const ratings = scratch + 2 * size;
-    float* const rest = scratch + 3 * size;
-    const bool biased = !selection.bias.empty(), by_logit = selection.score == Score::softmax && !biased;
-    const bool scored = !by_logit || selection.weights == WeightRule::probability;
-    for (std::int64_t t = 0; t < table.rows; ++t, experts += k, weights += k) {
-        load_logits(table.row(t), count, logits);
-        if (scored) score_of(selection.score, logits, size, score);
-        const float* const rated = by_logit ? logits : score;
-        for (std::int64_t e = 0; e < size; ++e) ratings[e] = logits[e] == never ? never : rated[e];
-        if (biased)
-            for (std::int64_t e = 0; e < count; ++e) ratings[e] = usable(ratings[e] + selection.bias.data[e]);
-        if (selection.limit.groups > 1) limit_groups(selection.limit, by_logit, count, ratings, rest);
-        std::int64_t chosen = 0;
-        best(ratings, size, k, rest, [&](std::int64_t i, std::int64_t e) {
-            experts[i] = static_cast<ExpertIndex>(e);
-            chosen = i + 1;
-        });
-        weigh(selection, logits, score, chosen, experts, weights);
-        for (std::int64_t i = chosen; i < k; ++i) {
-            experts[i] = no_expert;
-            weights[i] = 0;
-        }
-    }
+// Steps 1 to 3 for one token: logits, score where it is needed, and ratings, which may be the logits themselves.
+struct Rated {
+    float *logits, *score, *ratings;
+};
+bool by_logit(const Selection& s) { return s.score == Score::softmax && s.bias.empty(); }
+void rate(const Selection& selection, const float* row, std::int64_t count, const Rated& to) {
+    const std::int64_t size = padded(count);
+    load_logits(row, count, to.logits);
+    if (!by_logit(selection) || selection.weights == WeightRule::probability)
+        score_of(selection.score, to.logits, size, to.score);
+    if (to.ratings == to.logits) return;
+    const float* const rated = by_logit(selection) ? to.logits : to.score;
+    for (std::int64_t e = 0; e < size; ++e) to.ratings[e] = to.logits[e] == never ? never : rated[e];
+    if (!selection.bias.empty())
+        for (std::int64_t e = 0; e < count; ++e) to.ratings[e] = usable(to.ratings[e] + selection.bias.data[e]);
 }
 
 }  // namespace

@@ -9,9 +9,15 @@
 
 namespace moesim::kernels {
 
-// Memory for one token's selection, in floats; a thread has its own.
+// Up to so many, several tokens are selected at once.
+inline constexpr std::int64_t most_experts_together = 512, most_groups_together = 32;
+
+// Memory for selections, in floats; a thread has its own.
 constexpr std::int64_t padded(std::int64_t experts) { return (experts + 31) / 32 * 32; }
-constexpr std::int64_t selection_scratch(std::int64_t experts) { return 7 * padded(experts); }
+constexpr std::int64_t selection_scratch(std::int64_t experts) {
+    constexpr std::int64_t most_tokens = 16;
+    return (experts <= most_experts_together ? 4 * most_tokens : 7) * padded(experts);
+}
 
 struct VectorCode {
     // A row each. `past_caches`: by stores that leave the caches alone, for what is too large to be found there again.
