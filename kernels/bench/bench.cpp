@@ -59,7 +59,7 @@ double seconds(const std::function<void()>& work) {
 double against(benchmark::State& state, const std::function<void()>& work, const std::function<void()>& baseline,
                double work_per_baseline) {
     double best = 1e30, best_baseline = 1e30;
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         const double time = seconds(work);
         state.SetIterationTime(time);
         best = std::min(best, time);
@@ -196,7 +196,7 @@ void select(benchmark::State& state, const Selection& rules) {
     Array<float> weights(*setting().backend, tokens * selection.top_k);
     const RoutingView out(tokens, selection.top_k, chosen.view(), weights.view());
     double best = 1e30;
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         const double time =
             seconds([&] { setting().backend->operations().select(*setting().stream, selection, logits.view(), out); });
         state.SetIterationTime(time);

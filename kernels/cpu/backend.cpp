@@ -76,6 +76,13 @@ std::int64_t cache_bytes_of(std::int64_t wanted) {
     return last_level > 0 ? last_level : unknown;
 }
 
+// Linux promises memory that it has not got, and ends the program that then uses it: what is more than the machine has
+// is refused beforehand.
+void require_memory(std::int64_t bytes) {
+    const std::int64_t all = ::sysconf(_SC_PHYS_PAGES) * ::sysconf(_SC_PAGESIZE);
+    if (all > 0 && bytes > all) throw DeviceLacking(fmt::format("no memory for {} bytes: there are {}", bytes, all));
+}
+
 class CpuBackend final : public Backend {
   public:
     CpuBackend(Level level, int threads, std::int64_t cache_bytes)
@@ -88,6 +95,7 @@ class CpuBackend final : public Backend {
     [[nodiscard]] Buffer allocate(std::int64_t bytes) override {
         if (bytes < 0) throw ArgumentError(fmt::format("allocate: {} bytes", bytes));
         if (bytes == 0) return {};
+        require_memory(bytes);
         // Rows in any order touch pages in any order: with large ones, fewer addresses have to be looked up.
         constexpr std::size_t huge_page = 2 << 20;
         const std::size_t alignment = static_cast<std::size_t>(bytes) >= 2 * huge_page ? huge_page : 256;
@@ -122,6 +130,7 @@ float* CpuStream::scratch(std::size_t purpose, std::int64_t floats) {
     if (scratch_.size() <= purpose) scratch_.resize(purpose + 1);
     std::vector<float>& memory = scratch_[purpose];
     if (memory.size() >= static_cast<std::size_t>(floats)) return memory.data();
+    require_memory(floats * static_cast<std::int64_t>(sizeof(float)));
     try {
         memory = {};  // first, so that both are never there
         memory.resize(static_cast<std::size_t>(floats));

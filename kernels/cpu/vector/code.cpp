@@ -1,8 +1,4 @@
 // One level of vector instructions: the build compiles this once for each, with MOESIM_LEVEL being 1, 3 or 4.
-#define MOESIM_PASTE(a, b) a##b
-#define MOESIM_JOIN(a, b) MOESIM_PASTE(a, b)
-#define MOESIM_LEVEL_NAME(name) MOESIM_JOIN(MOESIM_JOIN(name, _level_), MOESIM_LEVEL)
-
 #include "kernels/cpu/vector/gemm.hpp"
 #include "kernels/cpu/vector/rows.hpp"
 #include "kernels/cpu/vector/select_tokens.hpp"
@@ -10,6 +6,7 @@
 namespace moesim::kernels {
 
 const VectorCode* MOESIM_JOIN(vector_code_, MOESIM_LEVEL)() {
+    using namespace MOESIM_CODE;
     static constexpr VectorCode code = {.copy = copy,
                                         .compress = {compress<float>, compress<bfloat16>},
                                         .expand = {expand<float>, expand<bfloat16>},

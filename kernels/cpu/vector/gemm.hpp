@@ -3,16 +3,17 @@
 // elsewhere in the program must not be taken for them by the linker.
 #include <cstdint>
 
+#include "kernels/cpu/vector/level.hpp"
+
 #define EIGEN_DONT_PARALLELIZE  // tiles are what is parallel
 #define EIGEN_NO_DEBUG          // arguments were checked
 #define Eigen MOESIM_LEVEL_NAME(Eigen)
 #include <Eigen/Core>
 
-namespace moesim::kernels {
-namespace {  // NOLINT(google-build-namespaces)
+namespace moesim::kernels::MOESIM_CODE {
 
-void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
-          std::int64_t b_stride, float* c, std::int64_t c_stride, bool accumulate) {
+inline void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
+                 std::int64_t b_stride, float* c, std::int64_t c_stride, bool accumulate) {
     using Table = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     using Stride = Eigen::OuterStride<>;
     const Eigen::Map<const Table, Eigen::Unaligned, Stride> x(a, m, k, Stride(a_stride));
@@ -24,5 +25,4 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::i
         z.noalias() = x * y.transpose();
 }
 
-}  // namespace
-}  // namespace moesim::kernels
+}  // namespace moesim::kernels::MOESIM_CODE

@@ -6,11 +6,11 @@
 #endif
 
 #include "kernels/bfloat16.hpp"
+#include "kernels/cpu/vector/level.hpp"
 
-namespace moesim::kernels {
-namespace {  // NOLINT(google-build-namespaces): each level has its own
+namespace moesim::kernels::MOESIM_CODE {
 
-constexpr std::int64_t lanes = 16;
+inline constexpr std::int64_t lanes = 16;
 
 // Where a compiler would keep sums in memory: as many registers as 16 floats need.
 using sixteen = float __attribute__((vector_size(64)));
@@ -69,7 +69,7 @@ inline float largest_of_16(const float* x) {
 inline unsigned equal_of_16(const float* x, float y) {
     const __m128 all = _mm_set1_ps(y);
     unsigned bits = 0;
-    for (int i = 0; i < 4; ++i)
+    for (std::int64_t i = 0; i < 4; ++i)
         bits |= static_cast<unsigned>(_mm_movemask_ps(_mm_cmpeq_ps(_mm_loadu_ps(x + 4 * i), all))) << (4 * i);
     return bits;
 }
@@ -94,11 +94,11 @@ inline void store_past_caches(const char* from, char* to) { __builtin_memcpy(to,
 
 // As many tokens as a register of this level has floats: what is done for several tokens at once, a lane each.
 #if defined(__AVX512F__)
-constexpr std::int64_t tokens_at_once = 16;
+inline constexpr std::int64_t tokens_at_once = 16;
 #elif defined(__AVX2__)
-constexpr std::int64_t tokens_at_once = 8;
+inline constexpr std::int64_t tokens_at_once = 8;
 #else
-constexpr std::int64_t tokens_at_once = 4;
+inline constexpr std::int64_t tokens_at_once = 4;
 #endif
 using token_floats = float __attribute__((vector_size(4 * tokens_at_once)));
 using token_ids = std::int32_t __attribute__((vector_size(4 * tokens_at_once)));
@@ -131,5 +131,4 @@ inline void finish_stores() {
 #endif
 }
 
-}  // namespace
-}  // namespace moesim::kernels
+}  // namespace moesim::kernels::MOESIM_CODE

@@ -3,25 +3,24 @@
 #include "kernels/cpu/vector/lanes.hpp"
 #include "kernels/scalar.hpp"
 
-namespace moesim::kernels {
-namespace {  // NOLINT(google-build-namespaces)
+namespace moesim::kernels::MOESIM_CODE {
 
 using i64 = std::int64_t;
 
-float load(const float* x) { return *x; }
-float load(const bfloat16* x) { return static_cast<float>(*x); }
+inline float load(const float* x) { return *x; }
+inline float load(const bfloat16* x) { return static_cast<float>(*x); }
 template <class T>
 T rounded(float x) {
     return T(x);
 }
 
-constexpr i64 line = 64;  // bytes of a line of the caches
+inline constexpr i64 line = 64;  // bytes of a line of the caches
 
-// The line that is read so much later begins its way: rows lie anywhere, and what the processor foresees by itself ends
-// with a row or a page. Measured: half a kilobyte is too near, one and two are as good; into the second-level cache,
-// for the first has too few lines on their way at once.
-constexpr i64 ahead = 2048;
-void fetch(const void* from, const void* next, i64 at, i64 bytes) {
+// The line that is read so much later begins its way: rows lie anywhere, and what the processor foresees by itself
+// ends with a row or a page. Measured: half a kilobyte is too near, one and two are as good; into the second-level
+// cache, for the first has too few lines on their way at once.
+inline constexpr i64 ahead = 2048;
+inline void fetch(const void* from, const void* next, i64 at, i64 bytes) {
     const auto* const here = static_cast<const char*>(from);
     const auto* const then = static_cast<const char*>(next);
     __builtin_prefetch(at + ahead < bytes ? here + at + ahead : then + (at + ahead - bytes), 0, 2);
@@ -37,9 +36,9 @@ void store(const void* from, void* to, bool past_caches) {
         __builtin_memcpy(to, from, static_cast<std::size_t>(bytes));
     }
 }
-bool begins_a_line(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % line == 0; }
+inline bool begins_a_line(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % line == 0; }
 
-void copy(const void* from, const void* next, i64 bytes, void* to, bool past_caches) {
+inline void copy(const void* from, const void* next, i64 bytes, void* to, bool past_caches) {
     const auto* const source = static_cast<const char*>(from);
     auto* const target = static_cast<char*>(to);
     const bool past = past_caches && begins_a_line(to);
@@ -53,7 +52,7 @@ void copy(const void* from, const void* next, i64 bytes, void* to, bool past_cac
     if (past) finish_stores();
 }
 
-constexpr std::uint32_t magnitude_bits = 0x7fffffffU, infinity_bits = 0x7f800000U;
+inline constexpr std::uint32_t magnitude_bits = 0x7fffffffU, infinity_bits = 0x7f800000U;
 
 template <class T>
 float largest_magnitude(const T* x, i64 count) {
@@ -67,7 +66,7 @@ float largest_magnitude(const T* x, i64 count) {
     return float_of(static_cast<std::uint32_t>(largest));
 }
 
-constexpr i64 at_once = 128;  // columns: a block of scales, and lines of every type
+inline constexpr i64 at_once = 128;  // columns: a block of scales, and lines of every type
 
 template <class T>
 void compress(const void* from, const void* next, i64 cols, i64 block, std::uint8_t* codes, float* scales) {
@@ -153,20 +152,20 @@ void add(const void* a, const void* b, i64 cols, void* to, bool past_caches) {
     if (past) finish_stores();
 }
 
-void widen(const std::uint16_t* bf16, i64 count, float* to) {
+inline void widen(const std::uint16_t* bf16, i64 count, float* to) {
     for (i64 i = 0; i < count; ++i) to[i] = float_of(static_cast<std::uint32_t>(bf16[i]) << 16);
 }
-void narrow(const float* from, i64 count, std::uint16_t* bf16) {
+inline void narrow(const float* from, i64 count, std::uint16_t* bf16) {
     for (i64 i = 0; i < count; ++i) bf16[i] = bfloat16(from[i]).bits;
 }
-void round_to_bf16(float* values, i64 count) {
+inline void round_to_bf16(float* values, i64 count) {
     for (i64 i = 0; i < count; ++i) values[i] = static_cast<float>(bfloat16(values[i]));
 }
 
-void swiglu(const float* gate, const float* up, i64 count, float* to) {
+inline void swiglu(const float* gate, const float* up, i64 count, float* to) {
     for (i64 i = 0; i < count; ++i) to[i] = gate[i] / (1.0F + exact_exp(-gate[i])) * up[i];
 }
-void gelu(float* values, i64 count) {
+inline void gelu(float* values, i64 count) {
     constexpr float twice_root = 1.5957691216057308F;  // 2 sqrt(2 / pi)
     for (i64 i = 0; i < count; ++i) {
         const float z = values[i];
@@ -174,5 +173,4 @@ void gelu(float* values, i64 count) {
     }
 }
 
-}  // namespace
-}  // namespace moesim::kernels
+}  // namespace moesim::kernels::MOESIM_CODE

@@ -1,25 +1,26 @@
 #pragma once
 // The steps of selection.hpp, a token at a time. Arrays of experts are padded to a multiple of 32 with what cannot be
 // chosen.
+#include <limits>
+
 #include "kernels/cpu/vector/lanes.hpp"
 #include "kernels/cpu/vector/table.hpp"
 
-namespace moesim::kernels {
-namespace {  // NOLINT(google-build-namespaces)
+namespace moesim::kernels::MOESIM_CODE {
 
-constexpr float never = -__builtin_inff(), most = 3.402823466e+38F;
+inline constexpr float never = -std::numeric_limits<float>::infinity(), most = std::numeric_limits<float>::max();
 
-float usable(float x) {
+inline float usable(float x) {
     const float not_above = x < most ? x : most;
-    return x >= -most ? not_above : never;
+    return x >= -most ? not_above : never;  // NOLINT(bugprone-narrowing-conversions): from float to float
 }
 
-void load_logits(const float* logits, std::int64_t experts, float* to) {
+inline void load_logits(const float* logits, std::int64_t experts, float* to) {
     for (std::int64_t e = 0; e < experts; ++e) to[e] = usable(logits[e]);
     for (std::int64_t e = experts; e < padded(experts); ++e) to[e] = never;
 }
 
-float largest(const float* x, std::int64_t size) {  // size: a multiple of 32
+inline float largest(const float* x, std::int64_t size) {  // size: a multiple of 32
     float best[lanes];
     for (std::int64_t j = 0; j < lanes; ++j) best[j] = x[j];
     for (std::int64_t i = lanes; i < size; i += lanes)
@@ -28,7 +29,7 @@ float largest(const float* x, std::int64_t size) {  // size: a multiple of 32
 }
 
 // x becomes exp(x - above); returns their sum in the order of step 2.
-float exponentials(float above, std::int64_t size, float* x) {
+inline float exponentials(float above, std::int64_t size, float* x) {
     float sum[32] = {};
     for (std::int64_t i = 0; i < size; i += 32)
         for (std::int64_t j = 0; j < 32; ++j) {
@@ -43,7 +44,7 @@ float exponentials(float above, std::int64_t size, float* x) {
 }
 
 // Of usable logits; those of never become 0.
-void score_of(Score score, const float* logits, std::int64_t size, float* to) {
+inline void score_of(Score score, const float* logits, std::int64_t size, float* to) {
     if (score == Score::sigmoid) {
         for (std::int64_t e = 0; e < size; ++e) {
             const float s = 1.0F / (1.0F + exact_exp(-logits[e]));
@@ -61,15 +62,16 @@ void score_of(Score score, const float* logits, std::int64_t size, float* to) {
     for (std::int64_t e = 0; e < size; ++e) to[e] /= sum;
 }
 
-void scores(Score score, const float* logits, std::int64_t experts, float* to, float* scratch) {
+inline void scores(Score score, const float* logits, std::int64_t experts, float* to, float* scratch) {
     float* const whole = scratch + padded(experts);
     load_logits(logits, experts, scratch);
     score_of(score, scratch, padded(experts), whole);
     for (std::int64_t e = 0; e < experts; ++e) to[e] = whole[e];
 }
 
-// Calls use(i, index) for the k largest of x, largest first, of equal ones the lower index first; ends early where only
-// what cannot be chosen is left. Takes them out of x. `maxima` has room for a number for each 16 of x, padded as x is.
+// Calls use(i, index) for the k largest of x, largest first, of equal ones the lower index first; ends early where
+// only what cannot be chosen is left. Takes them out of x. `maxima` has room for a number for each 16 of x, padded
+// as x is.
 template <class Use>
 void best(float* x, std::int64_t size, std::int64_t k, float* maxima, Use use) {
     const std::int64_t blocks = size / lanes;
@@ -95,13 +97,13 @@ void best(float* x, std::int64_t size, std::int64_t k, float* maxima, Use use) {
     }
 }
 
-float rating_of_two(float r1, float r2, bool logits) {
+inline float rating_of_two(float r1, float r2, bool logits) {
     const float both = logits ? r1 + exact_log(1.0F + exact_exp(r2 - r1)) : r1 + r2;
     const float finite = both > most ? most : both < -most ? -most : both;
     return r2 == never ? r1 : finite;
 }
 
-float group_rating(const float* ratings, std::int64_t length, bool logits, GroupScore score) {
+inline float group_rating(const float* ratings, std::int64_t length, bool logits, GroupScore score) {
     float first[lanes], second[lanes];
     for (std::int64_t j = 0; j < lanes; ++j) first[j] = second[j] = never;
     std::int64_t i = 0;
@@ -127,7 +129,8 @@ float group_rating(const float* ratings, std::int64_t length, bool logits, Group
 }
 
 // Takes all but the `keep` best of `count` parts of x out; ratings are destroyed. Scratch: two times padded(count).
-void keep_best(float* ratings, std::int64_t count, std::int64_t keep, std::int64_t length, float* x, float* scratch) {
+inline void keep_best(float* ratings, std::int64_t count, std::int64_t keep, std::int64_t length, float* x,
+                      float* scratch) {
     float *const kept = scratch, *const maxima = scratch + padded(count);
     for (std::int64_t p = 0; p < padded(count); ++p) kept[p] = 0;
     best(ratings, padded(count), keep, maxima, [&](std::int64_t, std::int64_t p) { kept[p] = 1; });
@@ -136,7 +139,7 @@ void keep_best(float* ratings, std::int64_t count, std::int64_t keep, std::int64
             for (std::int64_t i = 0; i < length; ++i) x[p * length + i] = never;
 }
 
-void limit_groups(const GroupLimit& limit, bool logits, std::int64_t experts, float* ratings, float* scratch) {
+inline void limit_groups(const GroupLimit& limit, bool logits, std::int64_t experts, float* ratings, float* scratch) {
     const std::int64_t length = experts / limit.groups, per_tier = limit.groups / limit.tiers;
     float *const groups = scratch, *const tiers = scratch + padded(limit.groups);
     float* const rest = tiers + padded(limit.tiers);
@@ -153,8 +156,8 @@ void limit_groups(const GroupLimit& limit, bool logits, std::int64_t experts, fl
     keep_best(groups, limit.groups, limit.chosen_groups, length, ratings, rest);
 }
 
-void weigh(const Selection& selection, const float* logits, const float* score, std::int64_t count,
-           const ExpertIndex* chosen, float* weights) {
+inline void weigh(const Selection& selection, const float* logits, const float* score, std::int64_t count,
+                  const ExpertIndex* chosen, float* weights) {
     if (selection.weights == WeightRule::equal) {
         for (std::int64_t i = 0; i < count; ++i) weights[i] = 1.0F / static_cast<float>(count);
         return;
@@ -179,18 +182,19 @@ void weigh(const Selection& selection, const float* logits, const float* score, 
 struct Rated {
     float *logits, *score, *ratings;
 };
-bool by_logit(const Selection& s) { return s.score == Score::softmax && s.bias.empty(); }
-void rate(const Selection& selection, const float* row, std::int64_t count, const Rated& to) {
+inline bool by_logit(const Selection& s) { return s.score == Score::softmax && s.bias.empty(); }
+inline void rate(const Selection& selection, const float* row, std::int64_t count, const Rated& to) {
     const std::int64_t size = padded(count);
     load_logits(row, count, to.logits);
     if (!by_logit(selection) || selection.weights == WeightRule::probability)
         score_of(selection.score, to.logits, size, to.score);
     if (to.ratings == to.logits) return;
     const float* const rated = by_logit(selection) ? to.logits : to.score;
-    for (std::int64_t e = 0; e < size; ++e) to.ratings[e] = to.logits[e] == never ? never : rated[e];
+    for (std::int64_t e = 0; e < size; ++e)
+        // NOLINTNEXTLINE(bugprone-narrowing-conversions): from float to float
+        to.ratings[e] = to.logits[e] == never ? never : rated[e];
     if (!selection.bias.empty())
         for (std::int64_t e = 0; e < count; ++e) to.ratings[e] = usable(to.ratings[e] + selection.bias.data[e]);
 }
 
-}  // namespace
-}  // namespace moesim::kernels
+}  // namespace moesim::kernels::MOESIM_CODE

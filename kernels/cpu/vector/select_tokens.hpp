@@ -4,16 +4,15 @@
 // side by side the lists of several tokens are kept sorted by comparisons and shifts that do not.
 #include "kernels/cpu/vector/select.hpp"
 
-namespace moesim::kernels {
-namespace {  // NOLINT(google-build-namespaces)
+namespace moesim::kernels::MOESIM_CODE {
 
-constexpr std::int64_t lists = 8;  // places of a token that are kept sorted in registers
+inline constexpr std::int64_t lists = 8;  // places of a token that are kept sorted in registers
 
-bool selects_together(const Selection& s, std::int64_t experts) {
+inline bool selects_together(const Selection& s, std::int64_t experts) {
     return s.top_k <= lists && experts <= most_experts_together && s.limit.groups <= most_groups_together;
 }
 
-token_floats load_lanes(const float* x) {
+inline token_floats load_lanes(const float* x) {
     token_floats v;
     __builtin_memcpy(&v, x, sizeof v);
     return v;
@@ -23,8 +22,8 @@ void store_lanes(const Lanes& v, void* to) {
     __builtin_memcpy(to, &v, sizeof v);
 }
 
-// x is [number][token]. The `places` best of each token, best first: their values and numbers, no_expert where what is
-// left cannot be chosen; [place][token].
+// x is [number][token]. The `places` best of each token, best first: their values and numbers, no_expert where what
+// is left cannot be chosen; [place][token].
 template <int places>
 void best_together(const float* x, std::int64_t count, float* values, std::int32_t* numbers) {
     token_floats held[places];
@@ -52,7 +51,8 @@ void best_together(const float* x, std::int64_t count, float* values, std::int32
 }
 
 // Takes all but the `keep` best of `parts` parts out of x [part * length + i][token]; ratings are [part][token].
-void keep_best_together(const float* ratings, std::int64_t parts, std::int64_t keep, std::int64_t length, float* x) {
+inline void keep_best_together(const float* ratings, std::int64_t parts, std::int64_t keep, std::int64_t length,
+                               float* x) {
     for (std::int64_t p = 0; p < parts; ++p) {
         const token_floats mine = load_lanes(ratings + p * tokens_at_once);
         token_ids better = {};  // how many, negative, as comparisons count
@@ -69,7 +69,7 @@ void keep_best_together(const float* ratings, std::int64_t parts, std::int64_t k
 }
 
 // Steps 4 and 5 but for the choice of experts: x is [expert][token].
-void limit_groups_together(const GroupLimit& limit, bool logits, std::int64_t experts, float* x) {
+inline void limit_groups_together(const GroupLimit& limit, bool logits, std::int64_t experts, float* x) {
     const std::int64_t length = experts / limit.groups, per_tier = limit.groups / limit.tiers;
     alignas(64) float groups[most_groups_together * tokens_at_once], tiers[most_groups_together * tokens_at_once];
     for (std::int64_t g = 0; g < limit.groups; ++g) {
@@ -102,7 +102,7 @@ void limit_groups_together(const GroupLimit& limit, bool logits, std::int64_t ex
 }
 
 // Weights of softmax, normalised, where ratings are logits: values are those of the chosen, [place][token].
-void weigh_together(std::int64_t k, const float* values, float* weights) {
+inline void weigh_together(std::int64_t k, const float* values, float* weights) {
     float sum[tokens_at_once] = {};
     for (std::int64_t i = 0; i < k; ++i)
         for (std::int64_t l = 0; l < tokens_at_once; ++l) {
@@ -118,8 +118,8 @@ void weigh_together(std::int64_t k, const float* values, float* weights) {
 }
 
 // The tokens from `first` on.
-void select_together(const Selection& selection, const Rows<const float>& table, std::int64_t first,
-                     ExpertIndex* experts, float* weights, float* scratch) {
+inline void select_together(const Selection& selection, const Rows<const float>& table, std::int64_t first,
+                            ExpertIndex* experts, float* weights, float* scratch) {
     const std::int64_t count = table.cols, size = padded(count), k = selection.top_k,
                        lanes_of_all = tokens_at_once * size;
     const bool plain = by_logit(selection);
@@ -154,8 +154,8 @@ void select_together(const Selection& selection, const Rows<const float>& table,
     }
 }
 
-void select_one(const Selection& selection, const float* row, std::int64_t count, ExpertIndex* experts, float* weights,
-                float* scratch) {
+inline void select_one(const Selection& selection, const float* row, std::int64_t count, ExpertIndex* experts,
+                       float* weights, float* scratch) {
     const std::int64_t size = padded(count), k = selection.top_k;
     const Rated rated{scratch, scratch + size, scratch + 2 * size};
     float* const rest = scratch + 3 * size;
@@ -173,7 +173,8 @@ void select_one(const Selection& selection, const float* row, std::int64_t count
     }
 }
 
-void select(const Selection& selection, Rows<const float> table, ExpertIndex* experts, float* weights, float* scratch) {
+inline void select(const Selection& selection, Rows<const float> table, ExpertIndex* experts, float* weights,
+                   float* scratch) {
     const std::int64_t k = selection.top_k;
     std::int64_t t = 0;
     if (selects_together(selection, table.cols))
@@ -183,5 +184,4 @@ void select(const Selection& selection, Rows<const float> table, ExpertIndex* ex
         select_one(selection, table.row(t), table.cols, experts + t * k, weights + t * k, scratch);
 }
 
-}  // namespace
-}  // namespace moesim::kernels
+}  // namespace moesim::kernels::MOESIM_CODE
