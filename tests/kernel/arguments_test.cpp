@@ -34,8 +34,9 @@ TEST_CASE("arguments that do not fit") {
     Matrix x = table(4, 8), narrow = table(4, 7), short_one = table(3, 8), bf16 = table(4, 8, Scalar::bf16),
            fp8 = table(4, 8, Scalar::fp8_e4m3), scales = table(4, 1), logits = table(4, 6);
     DeviceRouting routing(device, 4, 2);
-    Array<std::int32_t> eight(*device.backend, 8), six(*device.backend, 6), two(*device.backend, 2),
-        three(*device.backend, 3);
+    Array<std::int32_t> eight(*device.backend, 8), slot(*device.backend, 8), six(*device.backend, 6),
+        begin(*device.backend, 6), two(*device.backend, 2), three(*device.backend, 3);
+    const auto rank_of = device.array(std::vector<std::int32_t>(6));
     Array<float> weights(*device.backend, 8);
     Array<std::int64_t> lost(*device.backend, 1);
     Selection selection;
@@ -45,7 +46,7 @@ TEST_CASE("arguments that do not fit") {
         change(changed);
         return complaint([&] { operations.select(stream, changed, logits.view(), routing.view()); });
     };
-    const DispatchOrderView order = {six.view(), six.view(), two.view(), three.view(), eight.view(), eight.view()};
+    const DispatchOrderView order = {six.view(), begin.view(), two.view(), three.view(), eight.view(), slot.view()};
 
     CHECK(complaint([&] { operations.gate_logits(stream, x.view(), narrow.view(), logits.view()); }) ==
           "gate_logits: columns of tokens is 8, columns of gate is 7");
@@ -87,17 +88,17 @@ TEST_CASE("arguments that do not fit") {
           "limit_load: capacity -1");
     CHECK(complaint([&] { operations.limit_load(stream, 1, routing.view(), {}); }) == "limit_load: 0 experts");
 
-    CHECK(complaint([&] { operations.order_by_destination(stream, routing.view(), six.view(), order); }).empty());
+    CHECK(complaint([&] { operations.order_by_destination(stream, routing.view(), rank_of.view(), order); }).empty());
     CHECK(complaint([&] { operations.order_by_destination(stream, routing.view(), eight.view(), order); }) ==
           "order_by_destination: expert_rows has 6 elements, not 8");
     CHECK(complaint([&] {
               DispatchOrderView wrong = order;
               wrong.rank_begin = two.view();
-              operations.order_by_destination(stream, routing.view(), six.view(), wrong);
+              operations.order_by_destination(stream, routing.view(), rank_of.view(), wrong);
           }) == "order_by_destination: rank_begin has 2 elements, not 3");
     CHECK(complaint([&] {
               const ConstRoutingView huge(INT64_C(1) << 31, 1, {}, {});
-              operations.order_by_destination(stream, huge, six.view(), order);
+              operations.order_by_destination(stream, huge, rank_of.view(), order);
           }) == "order_by_destination: 2147483648 tokens with 1 places are more than 2^31 - 1 choices");
 
     CHECK(complaint([&] { operations.pack(stream, x.view(), two.view(), 1, x.view()); }) ==
