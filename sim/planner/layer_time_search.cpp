@@ -24,7 +24,7 @@ constexpr std::int64_t proposals_each = 200;  // for an expert of a layer
 
 // Few tokens take little time to look at, but what balances them does not balance others: 8192 tokens of top-8 are
 // 1,000 a position of 64, give or take 3%. So few are for the way, and many for its end.
-constexpr std::size_t few = 8192, many = 65'536;
+constexpr std::size_t few = 8192, many = layer_time_tokens;
 
 // Parts of the effort: downhill on few tokens, annealed, then downhill on many.
 struct Round {
