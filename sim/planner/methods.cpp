@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -204,6 +205,15 @@ const PlannerMethod& planner_method(std::string_view name) {
     const auto found = std::find_if(all.begin(), all.end(), [&](const PlannerMethod& m) { return m.name == name; });
     if (found != all.end()) return *found;
     throw InputError(fmt::format("the method: found \"{}\", expected one of {}", name, planner_method_names()));
+}
+
+void check_methods(std::span<const std::string> names) {
+    std::set<std::string_view> seen;
+    for (const std::string& name : names) {
+        (void)planner_method(name);
+        if (!seen.insert(name).second)
+            throw InputError("the methods: found \"" + name + "\" twice, expected each once");
+    }
 }
 
 }  // namespace moesim
