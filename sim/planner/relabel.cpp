@@ -124,7 +124,7 @@ Placement relabelled(const Placement& plan, const Placement& held, const AlikePo
     }
     if (layers_apart) {
         Placement apart = renamed(plan, goes);
-        if (fullest(apart) <= fullest(plan)) return apart;
+        if (fullest(apart) <= std::max(fullest(plan), fullest(held))) return apart;
     }
     return renamed(plan, std::vector(plan.layers(), alike.cheapest(all)));
 }

@@ -33,8 +33,8 @@ class AlikePositions {
 
 // `plan`, relabelled so that what its positions lack of what they held takes the least time to send, each expert by
 // itself from where it gets there soonest. With `layers_apart` each layer has a permutation of its own, which changes
-// nothing where tokens return after each layer; but where a position would so get more experts of all layers together
-// than any has in `plan`, and without, all layers have the same one.
+// nothing where tokens return after each layer. Without, and where some position would so get more experts of all
+// layers together than any has in `plan` or `held`, all layers have the same one.
 Placement relabelled(const Placement& plan, const Placement& held, const AlikePositions& alike, bool layers_apart);
 
 }  // namespace moesim

@@ -202,8 +202,10 @@ void judge(std::vector<MethodCourses>& methods, Runs& runs, const ReplanningOpti
     const auto each = [&](auto visit) {
         for (MethodCourses& m : methods)
             for (Course& c : m.courses)
-                for (std::size_t t = 0; t < c.used.size() && m.failure.empty(); ++t)
-                    visit(c.line.steps[t], runs.add(t, c.used[t]), runs.add(t, m.oracle[t]));
+                for (std::size_t t = 0; t < c.used.size() && m.failure.empty(); ++t) {
+                    const std::size_t own = runs.add(t, c.used[t]), oracle = runs.add(t, m.oracle[t]);
+                    visit(c.line.steps[t], own, oracle);
+                }
     };
     each([](ReplannedStep&, std::size_t, std::size_t) {});
     const std::vector<Seconds> times = makespans_apart(o.program, runs.all(), o.folder);
