@@ -173,7 +173,8 @@ std::vector<PlannerMethod> all_methods() {
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              MoetunerOptions m;
              m.files.path = o.program_file;
-             return PlannerResult(moetuner_plan(p, m, limited(effort)));
+             const MoetunerResult found = moetuner_plan(p, m, limited(effort));
+             return static_cast<const PlannerResult&>(found);
          }},
         {"topology",
          "integer program: least transmission cost on the fabric, under a load cap",
