@@ -134,12 +134,12 @@ PlannerProblem planner_problem(const Scenario& s, const std::string& origin, con
 
 MethodOptions method_options(const Scenario& s, MethodOptions o) {
     const std::int64_t groups = s.parallelism.data / s.parallelism.expert;
-    o.batch_tokens = static_cast<double>(s.batch.tokens() / (groups * s.schedule.micro_batches));
+    const std::int64_t tokens = s.batch.tokens() / (groups * s.schedule.micro_batches);
+    o.batch_tokens = static_cast<double>(tokens);
     o.scenario = std::make_shared<const Scenario>(s);
     o.row = Bytes(s.model.hidden * bytes_of(s.dispatch.dtype));
     // Of an expert that gets its even share of a batch.
-    const std::int64_t rows =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(o.batch_tokens) * s.model.top_k / s.model.experts);
+    const std::int64_t rows = std::max<std::int64_t>(1, tokens * s.model.top_k / s.model.experts);
     o.token_time = StageCost(s).expert(std::array{rows}) * (1.0 / static_cast<double>(rows));
     return o;
 }

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <tbb/parallel_for.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -13,8 +14,6 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "config/scenario_json.hpp"
-
-extern char** environ;
 
 namespace moesim {
 namespace {
@@ -37,6 +36,7 @@ int exit_code_of(const std::vector<std::string>& command, const std::string& out
     files.open(1, out);
     files.open(2, err);
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& a : command) arguments.push_back(const_cast<char*>(a.c_str()));
     arguments.push_back(nullptr);
     pid_t child = 0;
