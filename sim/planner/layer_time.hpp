@@ -65,6 +65,7 @@ class LayerTimeModel {
     [[nodiscard]] std::size_t layers() const { return workload_.layers; }
     [[nodiscard]] std::size_t tokens() const { return tokens_; }
     [[nodiscard]] std::size_t width() const { return workload_.top_k; }
+    [[nodiscard]] std::span<const double> speeds() const { return speed_; }  // [position], relative
     [[nodiscard]] std::size_t source_begin(std::size_t source) const;
     [[nodiscard]] std::span<const ExpertIndex> choices(std::size_t token, LayerId layer) const;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -182,7 +183,8 @@ std::vector<PlannerMethod> all_methods() {
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              MoetunerOptions m;
              m.files.path = o.program_file;
-             return PlannerResult(moetuner_plan(p, m, limited(effort)));
+             const MoetunerResult found = moetuner_plan(p, m, limited(effort));
+             return static_cast<const PlannerResult&>(found);
          }},
         {"topology",
          "integer program: least transmission cost on the fabric, under a load cap",
@@ -214,6 +216,15 @@ const PlannerMethod& planner_method(std::string_view name) {
     const auto found = std::find_if(all.begin(), all.end(), [&](const PlannerMethod& m) { return m.name == name; });
     if (found != all.end()) return *found;
     throw InputError(fmt::format("the method: found \"{}\", expected one of {}", name, planner_method_names()));
+}
+
+void check_methods(std::span<const std::string> names) {
+    std::set<std::string_view> seen;
+    for (const std::string& name : names) {
+        (void)planner_method(name);
+        if (!seen.insert(name).second)
+            throw InputError("the methods: found \"" + name + "\" twice, expected each once");
+    }
 }
 
 }  // namespace moesim

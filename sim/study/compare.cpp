@@ -4,7 +4,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "base/error.hpp"
@@ -85,15 +84,6 @@ void share_bounds(std::vector<ComparedMethod>& all) {
                 m.bound = other.bound;
 }
 
-void check_names(const std::vector<std::string>& names) {
-    std::set<std::string> seen;
-    for (const std::string& name : names) {
-        (void)planner_method(name);
-        if (!seen.insert(name).second)
-            throw InputError("the methods: found \"" + name + "\" twice, expected each once");
-    }
-}
-
 ComparedMethod planned(const std::string& name, const PlannerResult& plan) {
     ComparedMethod m;
     m.name = name;
@@ -108,7 +98,7 @@ ComparedMethod planned(const std::string& name, const PlannerResult& plan) {
 
 Comparison compare(const Scenario& scenario, const std::string& origin, const CompareOptions& o,
                    const std::function<void(const std::string&)>& progress) {
-    check_names(o.methods);  // before the work
+    check_methods(o.methods);  // before the work
     progress("learning");
     const PlannerProblem problem = planner_problem(scenario, origin, o.planning);
     const std::vector<Scenario> batches = judged_batches(scenario, origin, o.planning, o.batches, o.folder);

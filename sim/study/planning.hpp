@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/scenario.hpp"
+#include "config/trace/trace.hpp"
 #include "planner/methods.hpp"
 
 namespace moesim {
@@ -21,6 +22,8 @@ struct PlanningOptions {
 // routing. Positions are the GPUs of the first expert-parallel group with tensor index 0. Throws InputError where the
 // redundant copies do not fill slots evenly, or the routing to learn from does not fit the model.
 PlannerProblem planner_problem(const Scenario& scenario, const std::string& origin, const PlanningOptions& options);
+// The same with a workload of its own: `learned` is all that planners see. The redundant copies are the options'.
+PlannerProblem planner_problem(const Scenario& scenario, const PlanningOptions& options, RoutingTrace learned);
 
 // What cost rules and the search for the least layer time are given: a batch of the scenario.
 MethodOptions method_options(const Scenario& scenario, MethodOptions options);

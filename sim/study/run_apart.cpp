@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <tbb/parallel_for.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -13,8 +14,6 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "config/scenario_json.hpp"
-
-extern char** environ;
 
 namespace moesim {
 namespace {
@@ -37,6 +36,7 @@ int exit_code_of(const std::vector<std::string>& command, const std::string& out
     files.open(1, out);
     files.open(2, err);
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& a : command) arguments.push_back(const_cast<char*>(a.c_str()));
     arguments.push_back(nullptr);
     pid_t child = 0;
@@ -60,15 +60,29 @@ nlohmann::json result_of(const std::string& program, const Scenario& scenario, c
     throw InternalError(fmt::format("the simulation of {} ended with {}: {}", file, code, said));
 }
 
+// What `look` makes of each result.  [scenario]
+template <class Look>
+auto look_at_each(const std::string& program, const std::vector<Scenario>& scenarios, const std::string& folder,
+                  Look look) {
+    std::vector<decltype(look(nlohmann::json{}))> results(scenarios.size());
+    tbb::parallel_for(std::size_t{0}, scenarios.size(), [&](std::size_t i) {
+        results[i] =
+            look(result_of(program, scenarios[i], (std::filesystem::path(folder) / fmt::format("{}", i)).string()));
+    });
+    return results;
+}
+
 }  // namespace
 
 std::vector<nlohmann::json> run_apart(const std::string& program, const std::vector<Scenario>& scenarios,
                                       const std::string& folder) {
-    std::vector<nlohmann::json> results(scenarios.size());
-    tbb::parallel_for(std::size_t{0}, scenarios.size(), [&](std::size_t i) {
-        results[i] = result_of(program, scenarios[i], (std::filesystem::path(folder) / fmt::format("{}", i)).string());
-    });
-    return results;
+    return look_at_each(program, scenarios, folder, [](nlohmann::json result) { return result; });
+}
+
+std::vector<Seconds> makespans_apart(const std::string& program, const std::vector<Scenario>& scenarios,
+                                     const std::string& folder) {
+    return look_at_each(program, scenarios, folder,
+                        [](const nlohmann::json& result) { return Seconds(result["makespan_s"].get<double>()); });
 }
 
 }  // namespace moesim

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/units.hpp"
 #include "config/scenario.hpp"
 
 namespace moesim {
@@ -13,5 +14,9 @@ namespace moesim {
 // CheckFailed where a check of it failed, else InternalError.
 std::vector<nlohmann::json> run_apart(const std::string& program, const std::vector<Scenario>& scenarios,
                                       const std::string& folder);
+
+// [scenario]: its makespan alone, so that very many results need not be held at once.
+std::vector<Seconds> makespans_apart(const std::string& program, const std::vector<Scenario>& scenarios,
+                                     const std::string& folder);
 
 }  // namespace moesim
