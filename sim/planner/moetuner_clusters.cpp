@@ -18,6 +18,23 @@ std::vector<double> sums(std::span<const double> load, const std::vector<std::ui
     return sum;
 }
 
+// How many experts a cluster may have. Throws InputError, as moetuner_plan says.
+GroupSize cluster_size(const PlannerProblem& problem, const MoetunerOptions& options, std::size_t clusters) {
+    const std::size_t experts = problem.workload.experts;
+    if (options.even) {
+        if (clusters == 0 || experts % clusters != 0)
+            throw InputError(
+                fmt::format("moetuner: found {} experts for {} clusters, expected a multiple", experts, clusters));
+        return {experts / clusters, experts / clusters};
+    }
+    if (options.clusters_per_position != 1 || experts < clusters)
+        throw InputError(
+            fmt::format("moetuner: found {} experts for {} uneven clusters on {} GPUs, expected one "
+                        "cluster a GPU and as many experts or more",
+                        experts, clusters, problem.positions.count()));
+    return {1, std::min(problem.slots, experts - clusters + 1)};
+}
+
 double deviation(const std::vector<double>& sum, double mean) {
     return std::accumulate(sum.begin(), sum.end(), 0.0, [&](double d, double s) { return d + std::abs(s - mean); });
 }
@@ -28,11 +45,9 @@ ExpertClusters moetuner_clusters(const PlannerProblem& problem, const MoetunerOp
                                  const ProgramEffort& effort) {
     const WorkloadCounts& w = problem.workload;
     const std::size_t clusters = options.clusters_per_position * problem.positions.count();
-    if (clusters == 0 || w.experts % clusters != 0)
-        throw InputError(
-            fmt::format("moetuner: found {} experts for {} clusters, expected a multiple", w.experts, clusters));
-    ExpertClusters result{clusters, Matrix<std::uint32_t>(w.layers, w.experts)};
-    const std::size_t size = w.experts / clusters;
+    const GroupSize size = cluster_size(problem, options, clusters);
+    ExpertClusters result{clusters, Matrix<std::uint32_t>(w.layers, w.experts),
+                          Matrix<std::uint32_t>(w.layers, clusters)};
     const Matrix<std::uint32_t> first = longest_first(w.load, clusters);
     for (std::size_t l = 0; l < w.layers; ++l) {
         const auto load = w.load.row(l);
@@ -42,7 +57,7 @@ ExpertClusters moetuner_clusters(const PlannerProblem& problem, const MoetunerOp
         std::vector<std::size_t> all(w.experts);
         std::iota(all.begin(), all.end(), std::size_t{0});
         const PlacementColumns x(program, {all}, clusters);
-        x.require_sizes(program, std::vector<GroupSize>(clusters, {size, size}));
+        x.require_sizes(program, std::vector<GroupSize>(clusters, size));
         x.break_symmetry(program, std::vector<std::size_t>(clusters, 0));
         const std::size_t first_deviation = program.columns().size();
         for (std::size_t c = 0; c < clusters; ++c) {
@@ -67,6 +82,7 @@ ExpertClusters moetuner_clusters(const PlannerProblem& problem, const MoetunerOp
         const Solution s = solve(program, search);
         const auto place = x.place(s.x)[0];
         std::copy(place.begin(), place.end(), result.cluster.row(l).begin());
+        for (const std::uint32_t c : place) ++result.size(l, c);
         result.deviation += deviation(sums(load, place, clusters), mean);
         result.deviation_bound += std::max(0.0, s.bound);
         result.load += total;
