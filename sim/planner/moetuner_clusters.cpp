@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "planner/longest_first.hpp"
 #include "planner/moetuner.hpp"
@@ -37,6 +39,42 @@ GroupSize cluster_size(const PlannerProblem& problem, const MoetunerOptions& opt
 
 double deviation(const std::vector<double>& sum, double mean) {
     return std::accumulate(sum.begin(), sum.end(), 0.0, [&](double d, double s) { return d + std::abs(s - mean); });
+}
+
+// Beyond it there are too many sets of experts to try.
+constexpr std::size_t most_tried = 12;
+
+// The clusters of least deviation, by a dynamic program over sets of experts; nothing where sizes leave none. A solver
+// that is stopped early would do worse, and differ from machine to machine.
+std::optional<std::vector<std::uint32_t>> least_deviation(std::span<const double> load, std::size_t clusters,
+                                                          GroupSize size) {
+    const std::size_t sets = std::size_t{1} << load.size();
+    const double mean = std::accumulate(load.begin(), load.end(), 0.0) / static_cast<double>(clusters);
+    std::vector<double> cost(sets, IntegerProgram::infinity);  // of a set as one cluster
+    for (std::size_t set = 1; set < sets; ++set) {
+        double sum = 0;
+        for (std::size_t e = 0; e < load.size(); ++e)
+            if ((set >> e & 1U) != 0) sum += load[e];
+        const auto count = static_cast<std::size_t>(std::popcount(set));
+        if (count >= size.least && count <= size.most) cost[set] = std::abs(sum - mean);
+    }
+    Matrix<double> least(clusters + 1, sets, IntegerProgram::infinity);  // of a set as so many clusters
+    Matrix<std::size_t> last(clusters + 1, sets);                        // the cluster of its lowest expert then
+    least(0, 0) = 0;
+    for (std::size_t c = 1; c <= clusters; ++c)
+        for (std::size_t set = 1; set < sets; ++set)
+            for (std::size_t part = set; part != 0; part = (part - 1) & set)
+                if ((part & (~set + 1) & set) != 0 && least(c - 1, set ^ part) + cost[part] < least(c, set)) {
+                    least(c, set) = least(c - 1, set ^ part) + cost[part];
+                    last(c, set) = part;
+                }
+    if (std::isinf(least(clusters, sets - 1))) return std::nullopt;
+    std::vector<std::uint32_t> place(load.size());
+    std::size_t set = sets - 1;
+    for (std::size_t c = clusters; c > 0; set ^= last(c, set), --c)
+        for (std::size_t e = 0; e < load.size(); ++e)
+            if ((last(c, set) >> e & 1U) != 0) place[e] = static_cast<std::uint32_t>(c - 1);
+    return place;
 }
 
 }  // namespace
@@ -74,6 +112,9 @@ ExpertClusters moetuner_clusters(const PlannerProblem& problem, const MoetunerOp
 
         SolveOptions search = effort.part(options.clustering_time / static_cast<double>(w.layers - l));
         std::vector<std::vector<std::uint32_t>> start{{first.row(l).begin(), first.row(l).end()}};
+        std::optional<std::vector<std::uint32_t>> least;
+        if (w.experts <= most_tried) least = least_deviation(load, clusters, size);
+        if (least) start[0] = *least;
         rename_groups(start, std::vector<std::size_t>(clusters, 0));
         search.start.resize(program.columns().size());
         x.put(search.start, start);
@@ -84,7 +125,7 @@ ExpertClusters moetuner_clusters(const PlannerProblem& problem, const MoetunerOp
         std::copy(place.begin(), place.end(), result.cluster.row(l).begin());
         for (const std::uint32_t c : place) ++result.size(l, c);
         result.deviation += deviation(sums(load, place, clusters), mean);
-        result.deviation_bound += std::max(0.0, s.bound);
+        result.deviation_bound += std::max(0.0, least ? deviation(start_sums, mean) : s.bound);
         result.load += total;
     }
     return result;
