@@ -105,6 +105,10 @@ double most_speedup(const JudgedRun& before) {
     return before.makespan / (before.makespan - before.network_path - before.expert_path + before.expert) - 1;
 }
 
+double by_even_experts(const JudgedRun& before) {
+    return before.makespan / (before.makespan - before.expert_path + before.expert) - 1;
+}
+
 double implied_part(double speedup, double tail) { return (1 - 1 / (1 + speedup)) / tail; }
 
 double CoherentGain::end_to_end_without_gather() const {

@@ -57,6 +57,9 @@ std::vector<JudgedRun> judge(const Scenario& scenario, const std::vector<std::st
 double speedup(const JudgedRun& before, const JudgedRun& after);
 // What no placement exceeds, by the critical path (Amdahl): experts evenly dealt out, and traffic that takes no time.
 double most_speedup(const JudgedRun& before);
+// The same with dispatch and return as they were: what experts evenly dealt out give by themselves. Even loads also
+// make even messages, so that a placement can gain more.
+double by_even_experts(const JudgedRun& before);
 // The part of a batch that experts and all-to-alls can be, if cutting `tail` of them makes it `speedup` faster.
 double implied_part(double speedup, double tail);
 

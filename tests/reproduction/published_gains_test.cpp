@@ -40,6 +40,7 @@ TEST_CASE("MoETuner's clusters are faster than contiguous blocks, as much as pub
         INFO(s.name << ": " << least << ", with Zipf 0.75 " << even << " and " << uneven);
         CHECK(least > 0.005);
         CHECK(least < goal / 1.5);
+        CHECK(least < by_even_experts(recorded[0]));
         CHECK(uneven > goal);
         CHECK(even < goal);
         CHECK(uneven < most_speedup(skewed[0]));
