@@ -130,6 +130,13 @@ Effort limited(Effort effort) {
     return effort;
 }
 
+PlannerResult moetuner(const PlannerProblem& p, const MethodOptions& o, bool even, const Effort& effort) {
+    MoetunerOptions m;
+    m.even = even;
+    m.files.path = o.program_file;
+    return moetuner_plan(p, m, limited(effort));
+}
+
 std::vector<PlannerMethod> all_methods() {
     return {
         plain("contiguous", "expert e on GPU e / (experts a GPU)", contiguous_plan),
@@ -181,10 +188,13 @@ std::vector<PlannerMethod> all_methods() {
          }},
         {"moetuner", "integer programs: even clusters, then their GPUs by the heaviest pair (MoETuner)", program,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
-             MoetunerOptions m;
-             m.files.path = o.program_file;
-             const MoetunerResult found = moetuner_plan(p, m, limited(effort));
-             return static_cast<const PlannerResult&>(found);
+             return moetuner(p, o, true, effort);
+         }},
+        {"moetuner_uneven",
+         "the same with clusters of any size within slots, as published",
+         {.copies = true, .program_file = true},
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
+             return moetuner(p, o, false, effort);
          }},
         {"topology",
          "integer program: least transmission cost on the fabric, under a load cap",

@@ -190,7 +190,7 @@ TEST_CASE("wrong uses of place and compare are told in one line", "[planning-cli
           std::string::npos);
     CHECK(complaint({"place", scenario, "--method", "contiguous", "--redundant", "16"}) ==
           "moesim: --redundant: found with contiguous, expected with memory_limited, eplb, search, coactivation, "
-          "shadowing\n");
+          "shadowing, moetuner_uneven\n");
     CHECK(complaint({"compare", scenario, "--methods", "contiguous,search", "--groups", "2"}) ==
           "moesim: --groups: found with contiguous, search, expected with eplb\n");
     CHECK(
