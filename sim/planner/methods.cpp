@@ -29,9 +29,9 @@ namespace moesim {
 namespace {
 
 constexpr MethodUses nothing_more = {};
-constexpr MethodUses copies = {.copies = true};
-constexpr MethodUses load_limit = {.load_limit = true};
-constexpr MethodUses program = {.program_file = true};
+constexpr MethodUses with_copies = {.copies = true};
+constexpr MethodUses with_load_limit = {.load_limit = true};
+constexpr MethodUses with_program = {.program_file = true};
 
 // A method that looks at the problem alone.
 template <class Plan>
@@ -145,7 +145,7 @@ std::vector<PlannerMethod> all_methods() {
         plain("longest_first", "hottest first, each to the lightest GPU with room (Graham 1969)", longest_first_plan),
         plain("balanced_swaps", "longest_first, then swaps with the heaviest GPU", balanced_swaps_plan),
         plain("memory_limited", "longest_first within slots and memory in the place of even counts",
-              memory_limited_plan, copies),
+              memory_limited_plan, with_copies),
         {"eplb",
          "copies of hot experts, packed evenly (DeepSeek EPLB)",
          {.copies = true, .groups = true},
@@ -153,12 +153,12 @@ std::vector<PlannerMethod> all_methods() {
              return eplb_plan(p, o.groups).result;
          }},
         {"affinity", "few first choices of adjacent layers that cross GPUs, under a load limit (after ExFlow)",
-         load_limit, affinity},
-        {"destinations", "few GPUs that a token is sent to, under a load limit", load_limit,
+         with_load_limit, affinity},
+        {"destinations", "few GPUs that a token is sent to, under a load limit", with_load_limit,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
              return destinations(p, o, Dispatch::classical, effort, progress);
          }},
-        {"coherent_destinations", "the same for tokens that stay where their best expert was", load_limit,
+        {"coherent_destinations", "the same for tokens that stay where their best expert was", with_load_limit,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
              return destinations(p, o, Dispatch::coherent, effort, progress);
          }},
@@ -170,8 +170,8 @@ std::vector<PlannerMethod> all_methods() {
               [](const PlannerProblem& p, const Effort& effort) { return graph_plan(p, {}, effort); }),
         plain(
             "coactivation", "clusters of experts that tokens choose together, copies of hot ones (after GRACE-MoE)",
-            [](const PlannerProblem& p, const Effort& effort) { return coactivation_plan(p, {}, effort); }, copies),
-        {"shadowing", "hot experts on every GPU, by FasterMoE's cost rule", copies,
+            [](const PlannerProblem& p, const Effort& effort) { return coactivation_plan(p, {}, effort); }, with_copies),
+        {"shadowing", "hot experts on every GPU, by FasterMoE's cost rule", with_copies,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              ShadowingOptions s;
              s.batch_tokens = o.batch_tokens;
@@ -180,13 +180,13 @@ std::vector<PlannerMethod> all_methods() {
              s.batches_a_transfer = std::numeric_limits<double>::infinity();  // copies stay
              return shadowing_plan(p, s, effort);
          }},
-        {"exflow", "integer program: least crossing between layers, nodes first (ExFlow)", program,
+        {"exflow", "integer program: least crossing between layers, nodes first (ExFlow)", with_program,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              ExflowOptions e;
              e.files.path = o.program_file;
              return exflow_plan(p, e, limited(effort));
          }},
-        {"moetuner", "integer programs: even clusters, then their GPUs by the heaviest pair (MoETuner)", program,
+        {"moetuner", "integer programs: even clusters, then their GPUs by the heaviest pair (MoETuner)", with_program,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              return moetuner(p, o, true, effort);
          }},
