@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <set>
 #include <utility>
 #include <vector>
@@ -77,25 +76,17 @@ std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o
     return starts;
 }
 
-// The fastest in simulation, where there is one, of what was found and the best starts: the closed form leaves out what
-// no single layer shows.
-constexpr std::size_t confirmed_starts = 3;
-PlannerResult confirmed(PlannerResult found, const std::vector<Placement>& others, const PlannerProblem& p,
+// The fastest in simulation, where there is one, of what was found and all starts: the closed form leaves out what no
+// single layer shows.
+PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, const PlannerProblem& p,
                         const MethodOptions& o, const Fabric& fabric) {
     if (!o.simulate) return found;
-    const LayerTimeModel model(p.workload, *o.scenario, fabric, layer_time_tokens);
-    std::vector<double> closed_form;
-    for (const Placement& other : others) closed_form.push_back(model.mean_time(other).value());
-    std::vector<std::size_t> order(others.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [&](auto a, auto b) { return closed_form[a] < closed_form[b]; });
-    std::vector<Placement> simulated = {found.placement};
-    for (std::size_t i = 0; i < std::min(order.size(), confirmed_starts); ++i) simulated.push_back(others[order[i]]);
-    const std::vector<Seconds> times = o.simulate(simulated);
+    others.insert(others.begin(), found.placement);
+    const std::vector<Seconds> times = o.simulate(others);
     const auto fastest = static_cast<std::size_t>(std::min_element(times.begin(), times.end()) - times.begin());
     if (fastest == 0) return found;
-    found.placement = simulated[fastest];
-    found.value = model.mean_time(found.placement).value();
+    found.placement = others[fastest];
+    found.value = LayerTimeModel(p.workload, *o.scenario, fabric, layer_time_tokens).mean_time(found.placement).value();
     return found;
 }
 
@@ -119,7 +110,7 @@ PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effo
     if (effort.seconds) rest.seconds = std::max(0.001, *effort.seconds - watch.elapsed().value());
     const Fabric fabric = build_fabric(o.scenario->topology);
     PlannerResult result = layer_time_plan(p, *o.scenario, fabric, starts, rest, progress);
-    result = confirmed(std::move(result), starts, p, o, fabric);
+    result = confirmed(std::move(result), std::move(starts), p, o, fabric);
     result.took = watch.elapsed();
     return result;
 }
@@ -170,7 +161,8 @@ std::vector<PlannerMethod> all_methods() {
               [](const PlannerProblem& p, const Effort& effort) { return graph_plan(p, {}, effort); }),
         plain(
             "coactivation", "clusters of experts that tokens choose together, copies of hot ones (after GRACE-MoE)",
-            [](const PlannerProblem& p, const Effort& effort) { return coactivation_plan(p, {}, effort); }, with_copies),
+            [](const PlannerProblem& p, const Effort& effort) { return coactivation_plan(p, {}, effort); },
+            with_copies),
         {"shadowing", "hot experts on every GPU, by FasterMoE's cost rule", with_copies,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              ShadowingOptions s;

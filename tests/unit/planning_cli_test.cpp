@@ -138,7 +138,7 @@ TEST_CASE("a search is no slower than its starts when all are simulated", "[plan
             json::parse(slurp(out / "learned" / (std::to_string(i) + ".result.json")))["makespan_s"].get<double>());
     // 65,536 learned tokens are 8 batches of 8192 each; [candidate][batch].
     REQUIRE(times.size() % 8 == 0);
-    REQUIRE(times.size() == 4 * 8);
+    REQUIRE(times.size() == 6 * 8);
     std::vector<double> sums(times.size() / 8);
     for (std::size_t i = 0; i < times.size(); ++i) sums[i / 8] += times[i];
     // Judged by the tokens that it was learned from, the placement that was chosen is the fastest of them.
