@@ -39,7 +39,7 @@ std::string without_spaces(std::string name) {
 // How far above a proven bound.
 std::optional<double> gap(const ComparedMethod& m) {
     if (!m.bound || m.value <= 0) return std::nullopt;
-    return std::max(0.0, 1 - *m.bound / m.value);
+    return 1 - *m.bound / m.value;
 }
 
 nlohmann::ordered_json row(const ComparedMethod& m) {

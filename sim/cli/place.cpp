@@ -47,6 +47,7 @@ void place(const Options& o) {
     options.simulate = simulated_makespans(scenario, o.scenario, o.planning.planning, this_program(), temporary.path());
     const PlannerResult result = method.plan(problem, options, o.planning.effort, shown_search());
     if (isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\033[K");
+    check_fits(problem, result.placement);
     PlacementDocument document = to_document(result.placement, fmt::format("{} for {}", method.name, scenario.name));
     document.method = method.name;
     document.source = fmt::format("learned from {} tokens of {}", problem.workload.tokens,

@@ -202,8 +202,8 @@ PlannerResult layer_time_plan(const PlannerProblem& problem, const Scenario& sce
             if (effort.seconds && r == 0) speed[l] = static_cast<double>(made) / round.share;
             at[l] = search.best();
             const double now = on_many ? search.best_time() : LayerTimeState(fine, LayerId(l), at[l]).value().time;
-            if (now < time[l]) best[l] = at[l], time[l] = now;
             const std::lock_guard lock(telling);
+            if (now < time[l]) best[l] = at[l], time[l] = now;
             if (progress) progress(mean(time), bound);
         });
     }

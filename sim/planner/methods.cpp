@@ -73,6 +73,8 @@ std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o
         starts.push_back(affinity_plan(p, a, effort, {}).placement);
     }
     starts.push_back(destinations(p, o, dispatch, effort, {}).placement);
+    check_fits(p, starts[0]);
+    std::erase_if(starts, [&](const Placement& s) { return !fits(p, s); });
     return starts;
 }
 
@@ -117,7 +119,7 @@ PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effo
 
 // Integer programs may never end.
 Effort limited(Effort effort) {
-    if (!effort.seconds && !effort.iterations) effort.seconds = 60;
+    if (!effort.seconds) effort.seconds = 60;
     return effort;
 }
 

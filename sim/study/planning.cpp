@@ -15,6 +15,7 @@
 #include "config/trace/read_trace.hpp"
 #include "config/trace/write_trace.hpp"
 #include "cost/stage_cost.hpp"
+#include "engine/memory_layout.hpp"
 #include "network/message.hpp"
 #include "study/routing_of.hpp"
 #include "topology/fabric.hpp"
@@ -122,7 +123,7 @@ PlannerProblem planner_problem(const Scenario& s, const PlanningOptions& o, Rout
     p.slots = slots_of(s, o);
     p.positions = positions_of(s);
     p.expert_bytes = Bytes(feed_forward_bytes(s.model, s.model.expert_ffn, s.parallelism.tensor));
-    p.memory = Bytes(s.profile.memory_capacity.value.value() - s.profile.memory_reserved.value.value());
+    p.memory = std::max(Bytes{}, s.profile.memory_capacity.value - memory_besides_experts(s));
     p.workload = workload_counts(std::make_shared<const RoutingTrace>(std::move(learned)));
     return p;
 }

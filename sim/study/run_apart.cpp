@@ -7,9 +7,12 @@
 #include <tbb/parallel_for.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -60,29 +63,51 @@ nlohmann::json result_of(const std::string& program, const Scenario& scenario, c
     throw InternalError(fmt::format("the simulation of {} ended with {}: {}", file, code, said));
 }
 
-// What `look` makes of each result.  [scenario]
+// What `look` makes of each run.
 template <class Look>
-auto look_at_each(const std::string& program, const std::vector<Scenario>& scenarios, const std::string& folder,
+void look_at_each(const std::string& program, const std::vector<Scenario>& scenarios, const std::string& folder,
                   Look look) {
-    std::vector<decltype(look(nlohmann::json{}))> results(scenarios.size());
     tbb::parallel_for(std::size_t{0}, scenarios.size(), [&](std::size_t i) {
-        results[i] =
-            look(result_of(program, scenarios[i], (std::filesystem::path(folder) / fmt::format("{}", i)).string()));
+        const std::string stem = (std::filesystem::path(folder) / fmt::format("{}", i)).string();
+        try {
+            look(i, RunOutcome{result_of(program, scenarios[i], stem), {}});
+        } catch (const Error& e) {
+            if (e.code() == ExitCode::own_fault) throw;
+            look(i, RunOutcome{{}, e.what()});
+        }
     });
-    return results;
 }
 
 }  // namespace
 
+std::vector<RunOutcome> try_apart(const std::string& program, const std::vector<Scenario>& scenarios,
+                                  const std::string& folder) {
+    std::vector<RunOutcome> outcomes(scenarios.size());
+    look_at_each(program, scenarios, folder, [&](std::size_t i, RunOutcome run) { outcomes[i] = std::move(run); });
+    return outcomes;
+}
+
 std::vector<nlohmann::json> run_apart(const std::string& program, const std::vector<Scenario>& scenarios,
                                       const std::string& folder) {
-    return look_at_each(program, scenarios, folder, [](nlohmann::json result) { return result; });
+    std::vector<nlohmann::json> results;
+    for (RunOutcome& run : try_apart(program, scenarios, folder)) {
+        if (!run.failure.empty()) throw CheckFailed(run.failure);
+        results.push_back(std::move(run.result));
+    }
+    return results;
 }
 
 std::vector<Seconds> makespans_apart(const std::string& program, const std::vector<Scenario>& scenarios,
                                      const std::string& folder) {
-    return look_at_each(program, scenarios, folder,
-                        [](const nlohmann::json& result) { return Seconds(result["makespan_s"].get<double>()); });
+    std::vector<Seconds> makespans(scenarios.size(), Seconds(std::numeric_limits<double>::infinity()));
+    std::vector<std::string> failures(scenarios.size());
+    look_at_each(program, scenarios, folder, [&](std::size_t i, const RunOutcome& run) {
+        failures[i] = run.failure;
+        if (run.failure.empty()) makespans[i] = Seconds(run.result["makespan_s"].get<double>());
+    });
+    const bool some = std::any_of(failures.begin(), failures.end(), [](const std::string& f) { return f.empty(); });
+    if (!some && !failures.empty()) throw CheckFailed(failures[0]);
+    return makespans;
 }
 
 }  // namespace moesim

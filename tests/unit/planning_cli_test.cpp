@@ -105,6 +105,41 @@ TEST_CASE("a method without a placement leaves the others' in the comparison", "
     CHECK(d["methods"][1]["layer_mean_s"].get<double>() > 0);
 }
 
+TEST_CASE("a bound for one copy of each expert is none for copies", "[planning-cli]") {
+    const Folder folder;
+    const fs::path scenario = small_scenario(folder, skewed);
+    const Ended ended = run_process({"compare", scenario, "--methods", "contiguous,balanced_swaps,eplb", "--redundant",
+                                     "16", "--batches", "1", "--json"});
+    INFO(ended.err);
+    REQUIRE(ended.exit_code == 0);
+    const json d = json::parse(ended.out);
+    // The two even ones share theirs.
+    CHECK(d["methods"][0]["bound"] == d["methods"][1]["bound"]);
+    for (const json& m : d["methods"])
+        if (m.contains("bound")) CHECK(m["value"].get<double>() >= m["bound"].get<double>() * (1 - 1e-12));
+}
+
+TEST_CASE("a placement that the GPUs cannot hold keeps its line, and is not written", "[planning-cli]") {
+    // 32 experts of two layers on 16 GPUs: 4 a GPU, of 3 x hidden x ffn x 2 bytes; copies double that.
+    const Folder folder;
+    json s = json::parse(slurp(small_scenario(folder, skewed)));
+    const double hidden = s["model"]["hidden"].get<double>();
+    const double gated = s["model"].value("gated", true) ? 3 : 2;
+    s["model"]["expert_ffn"] = static_cast<std::int64_t>(12e9 / (gated * hidden * 2) / 64) * 64;  // 12 GB an expert
+    const fs::path scenario = folder.write("large.json", s.dump()), out = folder.path() / "placement.json";
+    const Ended placed = run_process({"place", scenario, "--method", "eplb", "--redundant", "32", "-o", out});
+    CHECK(placed.exit_code == 1);
+    CHECK(placed.err.find("found 8 experts of all layers") != std::string::npos);
+    CHECK_FALSE(fs::exists(out));
+    const Ended ended = run_process(
+        {"compare", scenario, "--methods", "eplb,contiguous", "--redundant", "32", "--batches", "1", "--json"});
+    INFO(ended.err);
+    REQUIRE(ended.exit_code == 0);
+    const json d = json::parse(ended.out);
+    CHECK(d["methods"][0]["failure"].get<std::string>().find("found 8 experts") != std::string::npos);
+    CHECK(d["methods"][1]["layer_mean_s"].get<double>() > 0);
+}
+
 TEST_CASE("a comparison says how unlike the judged workload is", "[planning-cli]") {
     const Folder folder;
     const fs::path scenario = small_scenario(folder, skewed);
