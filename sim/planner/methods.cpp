@@ -18,6 +18,7 @@
 #include "planner/graph_plan.hpp"
 #include "planner/layer_time_search.hpp"
 #include "planner/load_balance.hpp"
+#include "planner/load_measures.hpp"
 #include "planner/moetuner.hpp"
 #include "planner/shadowing.hpp"
 #include "planner/stopwatch.hpp"
@@ -130,8 +131,22 @@ PlannerResult moetuner(const PlannerProblem& p, const MethodOptions& o, bool eve
     return moetuner_plan(p, m, limited(effort));
 }
 
+// What the scenario runs with, to hold others against.
+PlannerResult current(const PlannerProblem& p, const MethodOptions& o, const Effort&, const SearchProgress&) {
+    if (!o.scenario) throw InternalError("the current placement of no scenario");
+    const Scenario& s = *o.scenario;
+    PlannerResult result{make_placement(s.placement, s.model, s.parallelism),
+                         "max/mean load of a position, of what the scenario has",
+                         0,
+                         std::nullopt,
+                         {}};
+    result.value = load_imbalance(p.workload.load, result.placement);
+    return result;
+}
+
 std::vector<PlannerMethod> all_methods() {
     return {
+        {"current", "the scenario's own placement", nothing_more, current},
         plain("contiguous", "expert e on GPU e / (experts a GPU)", contiguous_plan),
         plain("round_robin", "expert e on GPU e mod GPUs", round_robin_plan),
         plain("random", "shuffled in each layer, by the seed", random_plan),

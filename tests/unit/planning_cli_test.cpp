@@ -105,6 +105,21 @@ TEST_CASE("a method without a placement leaves the others' in the comparison", "
     CHECK(d["methods"][1]["layer_mean_s"].get<double>() > 0);
 }
 
+TEST_CASE("the scenario's own placement is compared with others", "[planning-cli]") {
+    const Folder folder;
+    const fs::path scenario = small_scenario(folder, skewed), file = folder.path() / "balanced.json";
+    REQUIRE(run_process({"place", scenario, "--method", "balanced_swaps", "-o", file}).exit_code == 0);
+    json s = json::parse(slurp(scenario));
+    s["placement"] = {{"file", file.string()}};
+    const Ended ended = run_process({"compare", folder.write("placed.json", s.dump()), "--methods",
+                                     "current,contiguous,balanced_swaps", "--batches", "1", "--json"});
+    INFO(ended.err);
+    REQUIRE(ended.exit_code == 0);
+    const json m = json::parse(ended.out)["methods"];
+    CHECK(m[0]["layer_mean_s"] == m[2]["layer_mean_s"]);
+    CHECK(m[0]["layer_mean_s"].get<double>() < m[1]["layer_mean_s"].get<double>());
+}
+
 TEST_CASE("a bound for one copy of each expert is none for copies", "[planning-cli]") {
     const Folder folder;
     const fs::path scenario = small_scenario(folder, skewed);
