@@ -64,9 +64,11 @@ nlohmann::ordered_json row(const ComparedMethod& m) {
 }
 
 std::string document(const Scenario& s, const CompareOptions& o, const Comparison& c) {
-    nlohmann::ordered_json j = {{"schema", "moesim.comparison/1"},    {"scenario", to_json(s)},
-                                {"learned_tokens", c.learned_tokens}, {"batches", o.batches},
-                                {"shift", c.shift.distance},          {"shift_by_chance", c.shift.by_chance}};
+    nlohmann::ordered_json j = {{"schema", "moesim.comparison/1"},     {"scenario", to_json(s)},
+                                {"learned_tokens", c.learned_tokens},  {"batches", o.batches},
+                                {"batch_tokens", s.batch.tokens()},    {"shift", c.shift.distance},
+                                {"shift_by_chance", c.shift.by_chance}};
+    if (c.recorded_tokens) j["recorded_tokens"] = *c.recorded_tokens;
     for (const ComparedMethod& m : c.methods) j["methods"].push_back(row(m));
     return j.dump(1) + "\n";
 }
@@ -116,6 +118,10 @@ std::string table(const Scenario& s, const CompareOptions& o, const Comparison& 
         "\nremote: copies of a token that a dispatch takes to other GPUs, a layer; by NIC: those that pass one\n"
         "max/mean: load of GPUs, mean over layers; memory: of the fullest GPU; copies: of an expert; percent: against "
         "the first line\n";
+    const auto wanted = static_cast<std::int64_t>(o.batches) * s.batch.tokens();
+    if (c.recorded_tokens && *c.recorded_tokens < wanted)
+        text += fmt::format("note: the recording has {} tokens to judge by, the batches {}: it begins again\n",
+                            *c.recorded_tokens, wanted);
     return text + shift_text(c.shift);
 }
 

@@ -117,6 +117,7 @@ Comparison compare(const Scenario& scenario, const std::string& origin, const Co
 
     Comparison c;
     c.learned_tokens = problem.workload.tokens;
+    c.recorded_tokens = recorded_to_judge(scenario, origin, o.planning);
     std::vector<Scenario> runs;
     for (const std::string& name : o.methods) {
         progress("placing: " + name);

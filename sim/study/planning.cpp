@@ -97,6 +97,17 @@ Scenario replaying(const Scenario& s, const RoutingTrace& trace, const std::stri
     return replay;
 }
 
+RoutingTrace trace_to_judge(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
+    RoutingTrace trace = read_routing(s.routing.trace, s);
+    if (!learns_elsewhere(s, o)) trace = every_second_block(trace, learned_block, true);
+    if (trace.tokens == 0)
+        throw InputError(
+            fmt::format("{}: $.routing.trace: found fewer than {} tokens, expected some to learn from "
+                        "and as many to judge by",
+                        origin, 2 * learned_block));
+    return trace;
+}
+
 // Batches that follow each other, from a token on.
 std::vector<Scenario> following_batches(const Scenario& s, std::int64_t first_token, std::size_t batches) {
     std::vector<Scenario> all(batches, s);
@@ -160,19 +171,16 @@ std::vector<Scenario> learned_batches(const Scenario& s, const std::string& orig
     return following_batches(first, first.batch.first_token, static_cast<std::size_t>(batches));
 }
 
+std::optional<std::int64_t> recorded_to_judge(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
+    if (s.routing.policy != Policy::trace) return std::nullopt;
+    return static_cast<std::int64_t>(trace_to_judge(s, origin, o).tokens);
+}
+
 std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origin, const PlanningOptions& o,
                                      std::size_t batches, const std::string& folder) {
+    if (s.routing.policy == Policy::trace)
+        return following_batches(replaying(s, trace_to_judge(s, origin, o), folder, "judged.npy"), 0, batches);
     const bool elsewhere = learns_elsewhere(s, o);
-    if (s.routing.policy == Policy::trace) {
-        RoutingTrace trace = read_routing(s.routing.trace, s);
-        if (!elsewhere) trace = every_second_block(trace, learned_block, true);
-        if (trace.tokens == 0)
-            throw InputError(
-                fmt::format("{}: $.routing.trace: found fewer than {} tokens, expected some to learn from "
-                            "and as many to judge by",
-                            origin, 2 * learned_block));
-        return following_batches(replaying(s, trace, folder, "judged.npy"), 0, batches);
-    }
     // A batch that is learned from may have more tokens than a planner looks at.
     const std::int64_t learned = elsewhere ? 0 : std::max(first_tokens(s, o.tokens).batch.tokens(), s.batch.tokens());
     return following_batches(s, s.batch.first_token + learned, batches);

@@ -1,5 +1,6 @@
 #pragma once
 // What planners are given for a scenario, and the scenarios that judge what they give back.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,11 @@ MethodOptions method_options(const Scenario& scenario, MethodOptions options);
 // most: of a recorded routing, the file of which is written into `folder`; else of its first tokens.  [batch]
 std::vector<Scenario> learned_batches(const Scenario& scenario, const std::string& origin,
                                       const PlanningOptions& options, std::size_t most, const std::string& folder);
+
+// Of a recorded routing, the tokens to judge by: batches beyond them begin again. Throws InputError where there are
+// none.
+std::optional<std::int64_t> recorded_to_judge(const Scenario& scenario, const std::string& origin,
+                                              const PlanningOptions& options);
 
 // The same scenario over batches that nothing was learned from: of a recorded routing odd blocks, which are written
 // into `folder`; else tokens that come after those learned from.  [batch]

@@ -105,6 +105,25 @@ TEST_CASE("a method without a placement leaves the others' in the comparison", "
     CHECK(d["methods"][1]["layer_mean_s"].get<double>() > 0);
 }
 
+TEST_CASE("a recording that is too short for the batches is said to repeat", "[planning-cli]") {
+    // Of 8192 recorded tokens the odd blocks of 512 are 4096, half a batch.
+    const Folder folder;
+    const fs::path scenario = small_scenario(folder, skewed), routing = folder.path() / "routing.npy";
+    REQUIRE(run_process({"workload", "generate", scenario, "--format", "npy", "-o", routing}).exit_code == 0);
+    json s = json::parse(slurp(scenario));
+    s["routing"] = {{"policy", "trace"}, {"trace", routing.string()}};
+    const auto compared = [&] {
+        const Ended ended = run_process(
+            {"compare", folder.write("replay.json", s.dump()), "--methods", "contiguous", "--batches", "1"});
+        INFO(ended.err);
+        CHECK(ended.exit_code == 0);
+        return ended.out;
+    };
+    CHECK(compared().find("the recording has 4096 tokens to judge by, the batches 8192") != std::string::npos);
+    s["batch"]["sequences"] = 8;
+    CHECK(compared().find("it begins again") == std::string::npos);
+}
+
 TEST_CASE("the scenario's own placement is compared with others", "[planning-cli]") {
     const Folder folder;
     const fs::path scenario = small_scenario(folder, skewed), file = folder.path() / "balanced.json";
