@@ -84,7 +84,7 @@ class LayerTimeModel {
     double dispatch_row_ = 0, return_row_ = 0;
     std::int64_t chunks_ = 1, micro_batches_ = 1;
     bool interleaved_ = false;
-    Seconds other_;  // of a micro-batch, what a rank computes whatever the placement
+    Seconds other_;              // of a micro-batch, what a rank computes whatever the placement
     std::vector<double> speed_;  // [position]
 };
 
