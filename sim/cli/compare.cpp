@@ -5,15 +5,18 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/output.hpp"
 #include "cli/planning_options.hpp"
+#include "cli/replanning.hpp"
 #include "cli/temporary_folder.hpp"
 #include "config/scenario_json.hpp"
 #include "study/compare.hpp"
+#include "study/replanning.hpp"
 
 namespace moesim {
 namespace {
@@ -24,6 +27,8 @@ struct Options {
     bool json = false;
     PlanningArguments planning;
     CompareOptions compare;
+    ReplanningOptions replanning;  // where its intervals are given, over time
+    std::string hysteresis = "0";
 };
 
 std::string without_spaces(std::string name) {
@@ -34,7 +39,7 @@ std::string without_spaces(std::string name) {
 // How far above a proven bound.
 std::optional<double> gap(const ComparedMethod& m) {
     if (!m.bound || m.value <= 0) return std::nullopt;
-    return std::max(0.0, 1 - *m.bound / m.value);
+    return 1 - *m.bound / m.value;
 }
 
 nlohmann::ordered_json row(const ComparedMethod& m) {
@@ -59,9 +64,11 @@ nlohmann::ordered_json row(const ComparedMethod& m) {
 }
 
 std::string document(const Scenario& s, const CompareOptions& o, const Comparison& c) {
-    nlohmann::ordered_json j = {{"schema", "moesim.comparison/1"},    {"scenario", to_json(s)},
-                                {"learned_tokens", c.learned_tokens}, {"batches", o.batches},
-                                {"shift", c.shift.distance},          {"shift_by_chance", c.shift.by_chance}};
+    nlohmann::ordered_json j = {{"schema", "moesim.comparison/1"},     {"scenario", to_json(s)},
+                                {"learned_tokens", c.learned_tokens},  {"batches", o.batches},
+                                {"batch_tokens", s.batch.tokens()},    {"shift", c.shift.distance},
+                                {"shift_by_chance", c.shift.by_chance}};
+    if (c.recorded_tokens) j["recorded_tokens"] = *c.recorded_tokens;
     for (const ComparedMethod& m : c.methods) j["methods"].push_back(row(m));
     return j.dump(1) + "\n";
 }
@@ -111,14 +118,37 @@ std::string table(const Scenario& s, const CompareOptions& o, const Comparison& 
         "\nremote: copies of a token that a dispatch takes to other GPUs, a layer; by NIC: those that pass one\n"
         "max/mean: load of GPUs, mean over layers; memory: of the fullest GPU; copies: of an expert; percent: against "
         "the first line\n";
+    const auto wanted = static_cast<std::int64_t>(o.batches) * s.batch.tokens();
+    if (c.recorded_tokens && *c.recorded_tokens < wanted)
+        text += fmt::format("note: the recording has {} tokens to judge by, the batches {}: it begins again\n",
+                            *c.recorded_tokens, wanted);
     return text + shift_text(c.shift);
+}
+
+std::string compared(const Scenario& scenario, Options& o, const std::function<void(const std::string&)>& progress) {
+    o.compare.planning = o.planning.planning;
+    o.compare.method = o.planning.method;
+    o.compare.effort = o.planning.effort;
+    const Comparison methods = compare(scenario, o.scenario, o.compare, progress);
+    return o.json ? document(scenario, o.compare, methods) : table(scenario, o.compare, methods);
+}
+
+std::string compared_over_time(const Scenario& scenario, Options& o,
+                               const std::function<void(const std::string&)>& progress) {
+    ReplanningOptions& r = o.replanning;
+    r.methods = o.compare.methods;
+    r.hysteresis = parse_hysteresis(o.hysteresis);
+    r.planning = o.planning.planning;
+    r.method = o.planning.method;
+    r.effort = o.planning.effort;
+    r.program = o.compare.program;
+    r.folder = o.compare.folder;
+    const Replanning found = replan_over_time(scenario, o.scenario, r, progress);
+    return o.json ? replanning_document(scenario, r, found) : replanning_table(scenario, r, found);
 }
 
 void compare_placements(Options o) {
     const Scenario scenario = load_scenario(o.scenario);
-    o.compare.planning = o.planning.planning;
-    o.compare.method = o.planning.method;
-    o.compare.effort = o.planning.effort;
     o.compare.program = this_program();
     std::optional<TemporaryFolder> temporary;
     if (o.out.empty()) {
@@ -129,10 +159,32 @@ void compare_placements(Options o) {
         o.compare.folder = o.out;
     }
     const bool shows = isatty(STDERR_FILENO) == 1;
-    const Comparison methods = compare(scenario, o.scenario, o.compare, [&](const std::string& what) {
+    const auto progress = [&](const std::string& what) {
         if (shows) fmt::print(stderr, "{}\n", what);
-    });
-    print(o.json ? document(scenario, o.compare, methods) : table(scenario, o.compare, methods));
+    };
+    const bool over_time = !o.replanning.intervals.empty();
+    print(over_time ? compared_over_time(scenario, o, progress) : compared(scenario, o, progress));
+}
+
+// The options of placements over time, which leave out those that are about one moment.
+void add_replanning_options(CLI::App& command, Options& o) {
+    CLI::Option* replan = command
+                              .add_option("--replan", o.replanning.intervals,
+                                          "placements over time: comma-separated numbers of steps after which a "
+                                          "placement is made anew, of what was seen until then; 0: never")
+                              ->delimiter(',')
+                              ->check(CLI::Range(std::int64_t{0}, std::int64_t{100'000}));
+    CLI::Option* steps = command.add_option("--steps", o.replanning.steps, "of a batch each, with --replan")
+                             ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}))
+                             ->needs(replan);
+    replan->needs(steps);
+    command
+        .add_option(
+            "--hysteresis", o.hysteresis,
+            "with --replan: a placement is taken where until the next one it saves more than 1 + this times its "
+            "migration (0); none: always")
+        ->needs(replan);
+    for (const char* other : {"--batches", "--learn", "--write-program"}) replan->excludes(command.get_option(other));
 }
 
 }  // namespace
@@ -151,6 +203,7 @@ void add_compare_command(CLI::App& app) {
     command->add_flag("--json", options->json, "a document on stdout instead of the table");
     command->add_option("--out", options->out, "a folder for the scenarios that were run, and their results");
     add_planning_options(*command, options->planning);
+    add_replanning_options(*command, *options);
     command->callback([options, command] {
         check_options_are_used(*command, options->compare.methods);
         compare_placements(*options);

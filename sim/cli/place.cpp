@@ -1,9 +1,12 @@
 #include "cli/place.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "base/file.hpp"
 #include "cli/output.hpp"
@@ -12,6 +15,7 @@
 #include "config/placement_formats/write_placement.hpp"
 #include "config/scenario_json.hpp"
 #include "placement/document.hpp"
+#include "planner/stopwatch.hpp"
 #include "study/simulated_makespans.hpp"
 
 namespace moesim {
@@ -22,6 +26,18 @@ struct Options {
     PlanningArguments planning;
 };
 
+// On a terminal: what a search has found so far, and what is proven, in a line that is written over.
+SearchProgress shown_search() {
+    if (isatty(STDERR_FILENO) != 1) return {};
+    return [watch = Stopwatch(), shown = 0.0](double value, std::optional<double> bound) mutable {
+        const double now = watch.elapsed().value();
+        if (now < shown) return;
+        shown = now + 0.2;
+        fmt::print(stderr, "\r{:6.1f} s  {:.5g}{}\033[K", now, value,
+                   bound ? fmt::format(", at least {:.5g}", *bound) : "");
+    };
+}
+
 void place(const Options& o) {
     const PlannerMethod& method = planner_method(o.method);
     const Scenario scenario = load_scenario(o.scenario);
@@ -29,7 +45,9 @@ void place(const Options& o) {
     const TemporaryFolder temporary;
     MethodOptions options = method_options(scenario, o.planning.method);
     options.simulate = simulated_makespans(scenario, o.scenario, o.planning.planning, this_program(), temporary.path());
-    const PlannerResult result = method.plan(problem, options, o.planning.effort, {});
+    const PlannerResult result = method.plan(problem, options, o.planning.effort, shown_search());
+    if (isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\033[K");
+    check_fits(problem, result.placement);
     PlacementDocument document = to_document(result.placement, fmt::format("{} for {}", method.name, scenario.name));
     document.method = method.name;
     document.source = fmt::format("learned from {} tokens of {}", problem.workload.tokens,

@@ -39,13 +39,16 @@ void add_planning_options(CLI::App& command, PlanningArguments& a) {
         ->check(CLI::Range(std::size_t{1}, std::size_t{65'536}));
     command
         .add_option("--load-limit", a.method.load_limit,
-                    "max/mean load of a GPU, mean over layers, of methods that weigh load against traffic (1.1)")
+                    "max/mean load of a GPU, mean over layers, of methods that weigh load against traffic, as far as "
+                    "even counts allow; topology keeps it in each layer (1.1)")
         ->check(CLI::Range(1.0, 1000.0));
     command
         .add_option("--write-program", a.method.program_file,
                     "file for the integer programs of exflow, moetuner and topology, .lp or .mps")
         ->check(not_a_program, "FILE.lp|FILE.mps");
-    CLI::Option* clock = command.add_option("--time-limit", a.effort.seconds, "seconds that a method may search")
+    CLI::Option* clock = command
+                             .add_option("--time-limit", a.effort.seconds,
+                                         "seconds that a method may search; search simulates its candidates after that")
                              ->check(CLI::Range(0.001, 1e6));
     command.add_option("--iterations", a.effort.iterations, "that a search makes: the same result on every machine")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}))

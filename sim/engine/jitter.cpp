@@ -5,7 +5,7 @@
 namespace moesim {
 namespace {
 
-constexpr std::uint64_t purpose = 0x6a69747465720000;  // of no other stream
+constexpr std::uint64_t jitter_purpose = 0x6a69747465720000;  // of no other stream
 
 // `quantiles`: of 0, 1/n, ..., 1.
 double quantile(const std::vector<double>& quantiles, double u) {
@@ -23,7 +23,7 @@ void add_jitter(TaskGraph& graph, const Fabric& fabric, const MessageModel& mess
         if (t.kind != TaskKind::transfer) continue;
         const LinkProfile& link = messages.profile_of(fabric.route(t.label.rank, t.peer));
         if (!link.jitter) continue;
-        RandomStream random(stream_key(seed, purpose), id);
+        RandomStream random(stream_key(seed, jitter_purpose), id);
         graph.set_latency(id, t.latency * quantile(link.jitter->value, random.uniform()));
     }
 }

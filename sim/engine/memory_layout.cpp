@@ -37,7 +37,26 @@ Bytes kv_cache_of(const Scenario& s, std::int64_t tokens) {
     return Bytes(sequences * (s.batch.context + length) * width);
 }
 
+// Where tokens move, the whole expert group's sequences are cached on each of its ranks.
+std::int64_t cached_tokens(const Scenario& s, const RankGrid& grid, const std::vector<Range>& sources,
+                           std::size_t data) {
+    if (s.dispatch.algorithm != Algorithm::context_coherent) return sources[data].size();
+    std::int64_t cached = 0;
+    for (std::size_t p = 0; p < grid.expert(); ++p) cached += sources[grid.group_begin(data) + p].size();
+    return cached;
+}
+
 }  // namespace
+
+Bytes memory_besides_experts(const Scenario& s) {
+    const RankGrid grid(s.parallelism);
+    const std::vector<Range> sources = source_tokens(s);
+    Bytes most;
+    for (std::size_t d = 0; d < grid.data(); ++d)
+        most = std::max(most, kv_cache_of(s, cached_tokens(s, grid, sources, d)) +
+                                  Bytes(2 * sources[d].size() * s.model.hidden * activation_bytes));
+    return weights_of(s, 0) + most + s.profile.memory_reserved.value;
+}
 
 Bytes MemoryLayout::total() const {
     Bytes sum;
@@ -98,13 +117,7 @@ std::vector<MemoryLayout> MemoryTally::layouts() const {
         const std::int64_t tokens = sources[data].size();
         MemoryLayout& l = all[r];
         l.weights = weights_of(s, placement_.experts_at(data % grid_.expert()));
-        // Where tokens move, the whole expert group's sequences are cached on each of its ranks.
-        std::int64_t cached = tokens;
-        if (s.dispatch.algorithm == Algorithm::context_coherent) {
-            cached = 0;
-            for (std::size_t p = 0; p < grid_.expert(); ++p) cached += sources[grid_.group_begin(data) + p].size();
-        }
-        l.kv_cache = kv_cache_of(s, cached);
+        l.kv_cache = kv_cache_of(s, cached_tokens(s, grid_, sources, data));
         l.input = l.output = Bytes(tokens * m.hidden * activation_bytes);
         l.send_buffer = Bytes(sent_[r] * m.hidden * bytes_of(s.dispatch.dtype)) * alive;
         l.expert_input = Bytes(received_[r] * m.hidden * bytes_of(s.dispatch.dtype)) * alive;

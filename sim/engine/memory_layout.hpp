@@ -30,6 +30,9 @@ struct MemoryLayout {
     [[nodiscard]] std::array<std::pair<std::string_view, Bytes>, 11> parts() const;
 };
 
+// Of the fullest rank, for what no placement changes: everything but experts and the buffers of what is exchanged.
+Bytes memory_besides_experts(const Scenario& scenario);
+
 // Collects the largest need of each buffer while exchanges are counted.
 class MemoryTally {
   public:

@@ -77,7 +77,7 @@ class Packer {
     std::vector<std::size_t> held_;
 };
 
-struct Copies {
+struct Replicas {
     std::vector<std::size_t> expert, rank;  // [physical]
     std::vector<std::int32_t> count;        // [expert]
     std::vector<float> share;               // [expert]: load of a copy
@@ -85,7 +85,7 @@ struct Copies {
 };
 
 // replicate_experts of one row: again and again a copy of what has the heaviest ones.
-void replicate(std::span<const float> weight, std::size_t physical, Copies& c) {
+void replicate(std::span<const float> weight, std::size_t physical, Replicas& c) {
     const std::size_t n = weight.size();
     c.expert.resize(physical);
     c.rank.assign(physical, 0);
@@ -151,7 +151,7 @@ EplbMaps eplb(const Matrix<double>& load, const EplbShape& given) {
     EplbMaps maps{Matrix<std::int32_t>(layers, s.replicas), {}, Matrix<std::int32_t>(layers, experts)};
     Matrix<std::int32_t> rank(layers, s.replicas);
     Packer packer;
-    Copies copies;
+    Replicas copies;
     std::vector<Place> place;
     std::vector<float> weight, ordered(experts), group_load(s.groups), physical_load(node_physical);
     std::vector<std::size_t> expert_at(experts);  // [node order]

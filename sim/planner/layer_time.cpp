@@ -30,9 +30,12 @@ LayerTimeModel::LayerTimeModel(const WorkloadCounts& workload, const Scenario& s
         throw InputError("layer times: found a workload without tokens, expected a routing of each token");
     tokens_ = std::min(workload.trace->tokens, std::max<std::size_t>(most_tokens, 1));
     const ScheduleSpec& schedule = scenario.schedule;
-    const bool interleaved = schedule.order == Order::interleaved;
-    parts_ = schedule.chunks * (interleaved ? schedule.micro_batches : 1);
-    repeats_ = interleaved ? 1 : schedule.micro_batches;
+    chunks_ = schedule.chunks;
+    micro_batches_ = schedule.micro_batches;
+    interleaved_ = schedule.order == Order::interleaved && micro_batches_ > 1;
+    const std::int64_t own = scenario.batch.tokens() / (scenario.parallelism.data * micro_batches_);
+    other_ =
+        cost_.attention(own) + cost_.gate(own) + cost_.select(own) + cost_.shared_experts(own) + cost_.residual(own);
     scale_ = static_cast<double>(scenario.batch.tokens()) / real(grid_.groups()) /
              static_cast<double>(schedule.chunks * schedule.micro_batches) / real(tokens_);
     const auto hidden = static_cast<double>(scenario.model.hidden);
@@ -63,8 +66,11 @@ std::span<const ExpertIndex> LayerTimeModel::choices(std::size_t token, LayerId 
 
 LayerTime LayerTimeModel::together(Seconds dispatch, Seconds expert, Seconds back) const {
     const Seconds slowest = std::max({dispatch, expert, back});
-    const Seconds once = dispatch + expert + back + static_cast<double>(parts_ - 1) * slowest;
-    return {dispatch, expert, back, static_cast<double>(repeats_) * once};
+    const Seconds once = dispatch + expert + back + static_cast<double>(chunks_ - 1) * slowest;
+    const auto n = static_cast<double>(micro_batches_), chunks = static_cast<double>(chunks_);
+    if (!interleaved_) return {dispatch, expert, back, n * once};
+    const Seconds compute = other_ + chunks * expert, network = chunks * (dispatch + back);
+    return {dispatch, expert, back, std::max({n * compute, n * network, other_ + once})};
 }
 
 Seconds LayerTimeModel::expert_time(std::size_t position, std::span<const std::int64_t> counts,

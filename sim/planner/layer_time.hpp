@@ -5,11 +5,13 @@
 //   dispatch d = start-up + bytes of the busiest link / its usable capacity; 0 where nothing leaves its GPU
 //   expert   x = max over positions of (StageCost::expert + sum_up) / the GPU's speed
 //   return   r = as dispatch, over the links backwards, rows of the return format
-// Chunks of a micro-batch, and with an interleaved order the chunks of all micro-batches, are n parts of a pipeline of
-// these three stages, of which each works on one part at a time:
-//   layer = d + x + r + (n - 1) max(d, x, r)
-// With a sequential order the micro-batches come one after another: as many times that.
-// Left out: attention and what else no placement changes; windows and forwarding order of all-to-all algorithms
+// The c chunks of a micro-batch are parts of a pipeline of these three stages, each of which works on one at a time:
+//   chunks = d + x + r + (c - 1) max(d, x, r)
+// In a sequential order m micro-batches come one after another: layer = m chunks. In an interleaved one, what the GPU
+// computes for one of them, with a for what no placement changes (attention, gate, select, shared experts, residual),
+// runs beside what the network moves for others, and what takes longer decides:
+//   layer = max(m (a + c x), m c (d + r), a + chunks)
+// Left out: a in a sequential order, packing and unpacking; windows and forwarding order of all-to-all algorithms
 // (dispatch.dedup says what travels); libraries' own limits; tokens that stay with their experts (context-coherent
 // dispatch is taken for the classical one); stragglers but those that are slow throughout.
 #include <cstdint>
@@ -65,6 +67,7 @@ class LayerTimeModel {
     [[nodiscard]] std::size_t layers() const { return workload_.layers; }
     [[nodiscard]] std::size_t tokens() const { return tokens_; }
     [[nodiscard]] std::size_t width() const { return workload_.top_k; }
+    [[nodiscard]] std::span<const double> speeds() const { return speed_; }  // [position], relative
     [[nodiscard]] std::size_t source_begin(std::size_t source) const;
     [[nodiscard]] std::span<const ExpertIndex> choices(std::size_t token, LayerId layer) const;
 
@@ -79,7 +82,9 @@ class LayerTimeModel {
     std::size_t tokens_ = 0;
     double scale_ = 1;  // tokens of a part of a group for each that is looked at
     double dispatch_row_ = 0, return_row_ = 0;
-    std::int64_t parts_ = 1, repeats_ = 1;
+    std::int64_t chunks_ = 1, micro_batches_ = 1;
+    bool interleaved_ = false;
+    Seconds other_;              // of a micro-batch, what a rank computes whatever the placement
     std::vector<double> speed_;  // [position]
 };
 

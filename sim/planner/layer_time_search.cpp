@@ -24,7 +24,7 @@ constexpr std::int64_t proposals_each = 200;  // for an expert of a layer
 
 // Few tokens take little time to look at, but what balances them does not balance others: 8192 tokens of top-8 are
 // 1,000 a position of 64, give or take 3%. So few are for the way, and many for its end.
-constexpr std::size_t few = 8192, many = 65'536;
+constexpr std::size_t few = 8192, many = layer_time_tokens;
 
 // Parts of the effort: downhill on few tokens, annealed, then downhill on many.
 struct Round {
@@ -202,8 +202,8 @@ PlannerResult layer_time_plan(const PlannerProblem& problem, const Scenario& sce
             if (effort.seconds && r == 0) speed[l] = static_cast<double>(made) / round.share;
             at[l] = search.best();
             const double now = on_many ? search.best_time() : LayerTimeState(fine, LayerId(l), at[l]).value().time;
-            if (now < time[l]) best[l] = at[l], time[l] = now;
             const std::lock_guard lock(telling);
+            if (now < time[l]) best[l] = at[l], time[l] = now;
             if (progress) progress(mean(time), bound);
         });
     }

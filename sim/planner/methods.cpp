@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "planner/graph_plan.hpp"
 #include "planner/layer_time_search.hpp"
 #include "planner/load_balance.hpp"
+#include "planner/load_measures.hpp"
 #include "planner/moetuner.hpp"
 #include "planner/shadowing.hpp"
 #include "planner/stopwatch.hpp"
@@ -27,9 +29,9 @@ namespace moesim {
 namespace {
 
 constexpr MethodUses nothing_more = {};
-constexpr MethodUses copies = {.copies = true};
-constexpr MethodUses load_limit = {.load_limit = true};
-constexpr MethodUses program = {.program_file = true};
+constexpr MethodUses with_copies = {.copies = true};
+constexpr MethodUses with_load_limit = {.load_limit = true};
+constexpr MethodUses with_program = {.program_file = true};
 
 // A method that looks at the problem alone.
 template <class Plan>
@@ -72,10 +74,13 @@ std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o
         starts.push_back(affinity_plan(p, a, effort, {}).placement);
     }
     starts.push_back(destinations(p, o, dispatch, effort, {}).placement);
+    check_fits(p, starts[0]);
+    std::erase_if(starts, [&](const Placement& s) { return !fits(p, s); });
     return starts;
 }
 
-// The fastest of all in simulation, where there is one: the closed form leaves out what no single layer shows.
+// The fastest in simulation, where there is one, of what was found and all starts: the closed form leaves out what no
+// single layer shows.
 PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, const PlannerProblem& p,
                         const MethodOptions& o, const Fabric& fabric) {
     if (!o.simulate) return found;
@@ -84,7 +89,7 @@ PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, cons
     const auto fastest = static_cast<std::size_t>(std::min_element(times.begin(), times.end()) - times.begin());
     if (fastest == 0) return found;
     found.placement = others[fastest];
-    found.value = LayerTimeModel(p.workload, *o.scenario, fabric).mean_time(found.placement).value();
+    found.value = LayerTimeModel(p.workload, *o.scenario, fabric, layer_time_tokens).mean_time(found.placement).value();
     return found;
 }
 
@@ -115,19 +120,40 @@ PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effo
 
 // Integer programs may never end.
 Effort limited(Effort effort) {
-    if (!effort.seconds && !effort.iterations) effort.seconds = 60;
+    if (!effort.seconds) effort.seconds = 60;
     return effort;
+}
+
+PlannerResult moetuner(const PlannerProblem& p, const MethodOptions& o, bool even, const Effort& effort) {
+    MoetunerOptions m;
+    m.even = even;
+    m.files.path = o.program_file;
+    return moetuner_plan(p, m, limited(effort));
+}
+
+// What the scenario runs with, to hold others against.
+PlannerResult current(const PlannerProblem& p, const MethodOptions& o, const Effort&, const SearchProgress&) {
+    if (!o.scenario) throw InternalError("the current placement of no scenario");
+    const Scenario& s = *o.scenario;
+    PlannerResult result{make_placement(s.placement, s.model, s.parallelism),
+                         "max/mean load of a position, of what the scenario has",
+                         0,
+                         std::nullopt,
+                         {}};
+    result.value = load_imbalance(p.workload.load, result.placement);
+    return result;
 }
 
 std::vector<PlannerMethod> all_methods() {
     return {
+        {"current", "the scenario's own placement", nothing_more, current},
         plain("contiguous", "expert e on GPU e / (experts a GPU)", contiguous_plan),
         plain("round_robin", "expert e on GPU e mod GPUs", round_robin_plan),
         plain("random", "shuffled in each layer, by the seed", random_plan),
         plain("longest_first", "hottest first, each to the lightest GPU with room (Graham 1969)", longest_first_plan),
         plain("balanced_swaps", "longest_first, then swaps with the heaviest GPU", balanced_swaps_plan),
         plain("memory_limited", "longest_first within slots and memory in the place of even counts",
-              memory_limited_plan, copies),
+              memory_limited_plan, with_copies),
         {"eplb",
          "copies of hot experts, packed evenly (DeepSeek EPLB)",
          {.copies = true, .groups = true},
@@ -135,12 +161,12 @@ std::vector<PlannerMethod> all_methods() {
              return eplb_plan(p, o.groups).result;
          }},
         {"affinity", "few first choices of adjacent layers that cross GPUs, under a load limit (after ExFlow)",
-         load_limit, affinity},
-        {"destinations", "few GPUs that a token is sent to, under a load limit", load_limit,
+         with_load_limit, affinity},
+        {"destinations", "few GPUs that a token is sent to, under a load limit", with_load_limit,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
              return destinations(p, o, Dispatch::classical, effort, progress);
          }},
-        {"coherent_destinations", "the same for tokens that stay where their best expert was", load_limit,
+        {"coherent_destinations", "the same for tokens that stay where their best expert was", with_load_limit,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress& progress) {
              return destinations(p, o, Dispatch::coherent, effort, progress);
          }},
@@ -152,8 +178,9 @@ std::vector<PlannerMethod> all_methods() {
               [](const PlannerProblem& p, const Effort& effort) { return graph_plan(p, {}, effort); }),
         plain(
             "coactivation", "clusters of experts that tokens choose together, copies of hot ones (after GRACE-MoE)",
-            [](const PlannerProblem& p, const Effort& effort) { return coactivation_plan(p, {}, effort); }, copies),
-        {"shadowing", "hot experts on every GPU, by FasterMoE's cost rule", copies,
+            [](const PlannerProblem& p, const Effort& effort) { return coactivation_plan(p, {}, effort); },
+            with_copies),
+        {"shadowing", "hot experts on every GPU, by FasterMoE's cost rule", with_copies,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              ShadowingOptions s;
              s.batch_tokens = o.batch_tokens;
@@ -162,17 +189,21 @@ std::vector<PlannerMethod> all_methods() {
              s.batches_a_transfer = std::numeric_limits<double>::infinity();  // copies stay
              return shadowing_plan(p, s, effort);
          }},
-        {"exflow", "integer program: least crossing between layers, nodes first (ExFlow)", program,
+        {"exflow", "integer program: least crossing between layers, nodes first (ExFlow)", with_program,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
              ExflowOptions e;
              e.files.path = o.program_file;
              return exflow_plan(p, e, limited(effort));
          }},
-        {"moetuner", "integer programs: even clusters, then their GPUs by the heaviest pair (MoETuner)", program,
+        {"moetuner", "integer programs: even clusters, then their GPUs by the heaviest pair (MoETuner)", with_program,
          [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
-             MoetunerOptions m;
-             m.files.path = o.program_file;
-             return PlannerResult(moetuner_plan(p, m, limited(effort)));
+             return moetuner(p, o, true, effort);
+         }},
+        {"moetuner_uneven",
+         "the same with clusters of any size within slots, as published",
+         {.copies = true, .program_file = true},
+         [](const PlannerProblem& p, const MethodOptions& o, const Effort& effort, const SearchProgress&) {
+             return moetuner(p, o, false, effort);
          }},
         {"topology",
          "integer program: least transmission cost on the fabric, under a load cap",
@@ -204,6 +235,15 @@ const PlannerMethod& planner_method(std::string_view name) {
     const auto found = std::find_if(all.begin(), all.end(), [&](const PlannerMethod& m) { return m.name == name; });
     if (found != all.end()) return *found;
     throw InputError(fmt::format("the method: found \"{}\", expected one of {}", name, planner_method_names()));
+}
+
+void check_methods(std::span<const std::string> names) {
+    std::set<std::string_view> seen;
+    for (const std::string& name : names) {
+        (void)planner_method(name);
+        if (!seen.insert(name).second)
+            throw InputError("the methods: found \"" + name + "\" twice, expected each once");
+    }
 }
 
 }  // namespace moesim

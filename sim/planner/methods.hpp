@@ -47,5 +47,7 @@ std::string planner_method_names();  // with commas
 
 // Throws InputError that names all methods.
 const PlannerMethod& planner_method(std::string_view name);
+// Throws the same, and where a name is there twice.
+void check_methods(std::span<const std::string> names);
 
 }  // namespace moesim

@@ -55,18 +55,20 @@ double fastest(const Matrix<double>& seconds_per_byte) {
 // and the products w[c1][g1][c2][g2] = a[c1][g1] a'[c2][g2].
 class LabelProgram {
   public:
+    // held: experts of all layers that a position may have.
     LabelProgram(const PlannerProblem& problem, const ExpertClusters& clusters,
-                 const std::vector<Matrix<double>>& tokens)
+                 const std::vector<Matrix<double>>& tokens, std::size_t held)
         : problem_(problem), tokens_(tokens), clusters_(clusters), unit_(fastest(problem.positions.seconds_per_byte)),
           a_(columns()) {
         check_program_size("moetuner: its second program",
                            std::pow(static_cast<double>(clusters.count * problem.positions.count()), 2) *
                                static_cast<double>(4 * problem.workload.layers));
         const std::size_t positions = problem.positions.count(), each = clusters.count / positions;
-        const std::size_t size = problem.workload.experts / clusters.count;
         a_.require_sizes(program_, std::vector<GroupSize>(positions, {each, each}));
-        a_.require_at_most(program_, "slots", std::vector<std::size_t>(positions, problem.slots / size));
-        a_.require_memory(program_, std::vector<std::size_t>(positions, memory_limit(problem) / size));
+        const std::size_t largest = *std::max_element(clusters.size.values().begin(), clusters.size.values().end());
+        a_.require_at_most(program_, "slots", std::vector<std::size_t>(positions, problem.slots / largest));
+        a_.require_memory(program_, std::vector<std::size_t>(positions, std::min(memory_limit(problem), held)),
+                          clusters.size);
         like_ = alike(problem.positions.seconds_per_byte);
         a_.break_symmetry(program_, like_);
         for (std::size_t l = 0; l + 1 < problem.workload.layers; ++l) add_pair_of_layers(l);
@@ -160,13 +162,39 @@ class LabelProgram {
     std::vector<std::size_t> time_;  // [layer - 1]: the column
 };
 
-// Clusters in their own order, then swaps of two of a layer, as long as one lowers the value.
-Matrix<std::uint32_t> label_start(const Positions& positions, const std::vector<Matrix<double>>& tokens,
-                                  std::size_t clusters) {
-    const std::size_t each = clusters / positions.count();
-    Matrix<std::uint32_t> position(tokens.size() + 1, clusters);
+// Experts of all layers at each position.  position: [layer][cluster]
+std::vector<std::size_t> held_by(const ExpertClusters& clusters, const Matrix<std::uint32_t>& position,
+                                 std::size_t positions) {
+    std::vector<std::size_t> held(positions);
     for (std::size_t l = 0; l < position.rows(); ++l)
-        for (std::size_t c = 0; c < clusters; ++c) position(l, c) = static_cast<std::uint32_t>(c / each);
+        for (std::size_t c = 0; c < clusters.count; ++c) held[position(l, c)] += clusters.size(l, c);
+    return held;
+}
+
+// Clusters in their own order; uneven ones from the largest on, each to the position that has least so far.
+Matrix<std::uint32_t> dealt_out(const ExpertClusters& clusters, std::size_t positions) {
+    const std::size_t each = clusters.count / positions;
+    Matrix<std::uint32_t> position(clusters.size.rows(), clusters.count);
+    std::vector<std::size_t> held(positions), cluster(clusters.count), order(positions);
+    for (std::size_t l = 0; l < position.rows(); ++l) {
+        std::iota(cluster.begin(), cluster.end(), std::size_t{0});
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::stable_sort(cluster.begin(), cluster.end(),
+                         [&](std::size_t a, std::size_t b) { return clusters.size(l, a) > clusters.size(l, b); });
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return held[a] < held[b]; });
+        for (std::size_t i = 0; i < clusters.count; ++i) {
+            position(l, cluster[i]) = static_cast<std::uint32_t>(order[i / each]);
+            held[order[i / each]] += clusters.size(l, cluster[i]);
+        }
+    }
+    return position;
+}
+
+// From `position` on swaps of two clusters of a layer, as long as one lowers the value; no position gets more than
+// `most` experts.
+Matrix<std::uint32_t> label_start(const Positions& positions, const std::vector<Matrix<double>>& tokens,
+                                  const ExpertClusters& clusters, Matrix<std::uint32_t> position, std::size_t most) {
+    std::vector<std::size_t> held = held_by(clusters, position, positions.count());
     // What a layer's labels decide.
     const auto around = [&](std::size_t l) {
         double sum = 0;
@@ -176,20 +204,26 @@ Matrix<std::uint32_t> label_start(const Positions& positions, const std::vector<
                                      positions.seconds_per_byte);
         return sum;
     };
+    const auto swap = [&](std::size_t l, std::size_t a, std::size_t b) {
+        for (const std::size_t c : {a, b}) held[position(l, c)] -= clusters.size(l, c);
+        std::swap(position(l, a), position(l, b));
+        for (const std::size_t c : {a, b}) held[position(l, c)] += clusters.size(l, c);
+        return held[position(l, a)] <= most && held[position(l, b)] <= most;
+    };
     for (bool better = true; better;) {
         better = false;
         for (std::size_t l = 0; l < position.rows(); ++l) {
             double best = around(l);
-            for (std::size_t a = 0; a < clusters; ++a)
-                for (std::size_t b = a + 1; b < clusters; ++b) {
-                    std::swap(position(l, a), position(l, b));
+            for (std::size_t a = 0; a < clusters.count; ++a)
+                for (std::size_t b = a + 1; b < clusters.count; ++b) {
+                    const bool fits = swap(l, a, b);
                     const double value = around(l);
                     // Rounding may call a swap of nothing an improvement.
-                    if (value < best * (1 - 1e-12)) {
+                    if (fits && value < best * (1 - 1e-12)) {
                         best = value;
                         better = true;
                     } else {
-                        std::swap(position(l, a), position(l, b));
+                        swap(l, a, b);
                     }
                 }
         }
@@ -210,10 +244,15 @@ double heaviest_pairs(const PlannerProblem& problem, const Matrix<std::uint32_t>
 ClusterLabels moetuner_labels(const PlannerProblem& problem, const ExpertClusters& clusters,
                               const MoetunerOptions& options, const ProgramEffort& effort) {
     const auto tokens = between_clusters(problem.workload, clusters);
-    const LabelProgram p(problem, clusters, tokens);
+    const std::size_t positions = problem.positions.count();
+    Matrix<std::uint32_t> first = dealt_out(clusters, positions);
+    const auto held = held_by(clusters, first, positions);
+    // Equation 13 has all of them equal; where dealing out does not, what it reaches.
+    const std::size_t most = *std::max_element(held.begin(), held.end());
+    const LabelProgram p(problem, clusters, tokens, most);
     options.files.write(p.program(), "labels");
     SolveOptions search = effort.part(1);
-    search.start = p.start(label_start(problem.positions, tokens, clusters.count));
+    search.start = p.start(label_start(problem.positions, tokens, clusters, std::move(first), most));
     const Solution s = solve(p.program(), search);
     ClusterLabels labels{p.read(s.x)};
     labels.value = heaviest_pairs(problem, at_positions(clusters, labels.position));

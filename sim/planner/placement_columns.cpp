@@ -88,10 +88,18 @@ void PlacementColumns::require_at_most(IntegerProgram& program, const std::strin
 }
 
 void PlacementColumns::require_memory(IntegerProgram& program, std::span<const std::size_t> most) const {
+    std::size_t experts_of_a_layer = 0;
+    for (std::size_t l = 0; l < layers(); ++l) experts_of_a_layer = std::max(experts_of_a_layer, experts(l));
+    require_memory(program, most, Matrix<std::uint32_t>(layers(), experts_of_a_layer, 1));
+}
+
+void PlacementColumns::require_memory(IntegerProgram& program, std::span<const std::size_t> most,
+                                      const Matrix<std::uint32_t>& weight) const {
     for (std::size_t g = 0; g < groups_; ++g) {
         std::vector<IntegerProgram::Term> terms;
         for (std::size_t l = 0; l < layers(); ++l)
-            for (std::size_t e = 0; e < experts(l); ++e) terms.push_back({at(l, e, g), 1});
+            for (std::size_t e = 0; e < experts(l); ++e)
+                terms.push_back({at(l, e, g), static_cast<double>(weight(l, e))});
         program.require("memory", fmt::format("g{}", g), -IntegerProgram::infinity, std::move(terms),
                         static_cast<double>(most[g]));
     }

@@ -50,6 +50,9 @@ class PlacementColumns {
     void require_at_most(IntegerProgram& program, const std::string& family, std::span<const std::size_t> most) const;
     // Family "memory": no more than `most` experts of all layers in a group.  [group]
     void require_memory(IntegerProgram& program, std::span<const std::size_t> most) const;
+    // The same where one takes as much as several: each counts `weight`.  [layer][expert], by the experts' places
+    void require_memory(IntegerProgram& program, std::span<const std::size_t> most,
+                        const Matrix<std::uint32_t>& weight) const;
     // Family "load_cap": no group's load of a layer above `factor` times the mean of the layer. load: [layer][expert],
     // by the experts' own numbers.
     void require_load_cap(IntegerProgram& program, const Matrix<double>& load, double factor) const;

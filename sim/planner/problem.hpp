@@ -31,6 +31,11 @@ struct PlannerProblem {
     std::optional<Bytes> memory;  // of a position, for all layers' experts together; nothing: no limit
 };
 
+// Whether no position holds more experts, of all layers, than it has memory for.
+bool fits(const PlannerProblem& problem, const Placement& placement);
+// Throws CheckFailed where some position holds more experts, of all layers, than it has memory for.
+void check_fits(const PlannerProblem& problem, const Placement& placement);
+
 // How long a method may search. What is limited by iterations alone gives the same placement on every machine.
 struct Effort {
     std::uint64_t seed = 0;

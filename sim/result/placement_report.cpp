@@ -10,7 +10,7 @@
 namespace moesim {
 namespace {
 
-struct Range {
+struct LeastAndMost {
     std::size_t least = SIZE_MAX, most = 0;
     void add(std::size_t n) {
         least = std::min(least, n);
@@ -46,7 +46,7 @@ Duplicates duplicates_of(const Placement& p) {
 std::string table(const ReadPlacement& placement) {
     const PlacementDocument& d = placement.document;
     const Placement p = to_placement(d);
-    Range a_layer, at_position, replicated, of_expert;
+    LeastAndMost a_layer, at_position, replicated, of_expert;
     for (std::size_t l = 0; l < d.layers.size(); ++l) {
         a_layer.add(d.copies(l));
         for (const auto& held : d.layers[l]) at_position.add(held.size());

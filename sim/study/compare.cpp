@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "base/error.hpp"
@@ -77,21 +77,21 @@ void judge(const Scenario& s, const std::vector<nlohmann::json>& results, Compar
     m.layer_p95_s = p95(std::move(times));
 }
 
-// Methods may prove bounds of what others make small as well.
+// Methods may prove bounds of what others make small as well, among those that place one copy of each expert, as many
+// on each GPU.
 void share_bounds(std::vector<ComparedMethod>& all) {
     for (ComparedMethod& m : all)
         for (const ComparedMethod& other : all)
-            if (other.objective == m.objective && other.bound && (!m.bound || *other.bound > *m.bound))
+            if (!planner_method(m.name).uses.copies && !planner_method(other.name).uses.copies &&
+                other.objective == m.objective && other.bound && (!m.bound || *other.bound > *m.bound))
                 m.bound = other.bound;
 }
 
-void check_names(const std::vector<std::string>& names) {
-    std::set<std::string> seen;
-    for (const std::string& name : names) {
-        (void)planner_method(name);
-        if (!seen.insert(name).second)
-            throw InputError("the methods: found \"" + name + "\" twice, expected each once");
-    }
+// A file for each method: programs.lp is programs-exflow.lp.
+std::string program_file_of(const std::string& file, const std::string& method) {
+    if (file.empty()) return {};
+    const std::filesystem::path path(file);
+    return (path.parent_path() / (path.stem().string() + "-" + method + path.extension().string())).string();
 }
 
 ComparedMethod planned(const std::string& name, const PlannerResult& plan) {
@@ -108,7 +108,7 @@ ComparedMethod planned(const std::string& name, const PlannerResult& plan) {
 
 Comparison compare(const Scenario& scenario, const std::string& origin, const CompareOptions& o,
                    const std::function<void(const std::string&)>& progress) {
-    check_names(o.methods);  // before the work
+    check_methods(o.methods);  // before the work
     progress("learning");
     const PlannerProblem problem = planner_problem(scenario, origin, o.planning);
     const std::vector<Scenario> batches = judged_batches(scenario, origin, o.planning, o.batches, o.folder);
@@ -117,11 +117,15 @@ Comparison compare(const Scenario& scenario, const std::string& origin, const Co
 
     Comparison c;
     c.learned_tokens = problem.workload.tokens;
+    c.recorded_tokens = recorded_to_judge(scenario, origin, o.planning);
     std::vector<Scenario> runs;
     for (const std::string& name : o.methods) {
         progress("placing: " + name);
         try {
-            const PlannerResult plan = planner_method(name).plan(problem, method, o.effort, {});
+            MethodOptions own = method;
+            own.program_file = program_file_of(method.program_file, name);
+            const PlannerResult plan = planner_method(name).plan(problem, own, o.effort, {});
+            check_fits(problem, plan.placement);
             ComparedMethod m = planned(name, plan);
             const auto document = std::make_shared<const PlacementDocument>(to_document(plan.placement, name));
             m.copies = mean_copies(*document);
@@ -141,15 +145,22 @@ Comparison compare(const Scenario& scenario, const std::string& origin, const Co
     if (runs.empty())
         throw CheckFailed("no method found a placement; " + c.methods[0].name + ": " + c.methods[0].failure);
     progress("simulating");
-    const auto results = run_apart(o.program, runs, o.folder);
-    auto first = results.begin();
-    const auto n = static_cast<std::ptrdiff_t>(o.batches);
-    c.shift = shift_of(problem.workload, {first, first + n});
+    bool judged_one = false;
+    auto outcomes = try_apart(o.program, runs, o.folder);
+    std::size_t first = 0;
     for (ComparedMethod& m : c.methods) {
         if (!m.failure.empty()) continue;
-        judge(scenario, {first, first + n}, m);
-        first += n;
+        std::vector<nlohmann::json> results;
+        for (std::size_t b = 0; b < o.batches; ++b, ++first) {
+            if (!outcomes[first].failure.empty()) m.failure = outcomes[first].failure;
+            results.push_back(std::move(outcomes[first].result));
+        }
+        if (!m.failure.empty()) continue;
+        if (!judged_one) c.shift = shift_of(problem.workload, results);
+        judged_one = true;
+        judge(scenario, results, m);
     }
+    if (!judged_one) throw CheckFailed("no placement can be run; " + c.methods[0].name + ": " + c.methods[0].failure);
     share_bounds(c.methods);
     return c;
 }

@@ -41,7 +41,8 @@ struct ComparedMethod {
 
 struct Comparison {
     std::int64_t learned_tokens = 0;
-    WorkloadShift shift;  // from the learned to the judged routing
+    std::optional<std::int64_t> recorded_tokens;  // to judge by, of a recorded routing; beyond, batches begin again
+    WorkloadShift shift;                          // from the learned to the judged routing
     std::vector<ComparedMethod> methods;
 };
 

@@ -15,6 +15,7 @@
 #include "config/trace/read_trace.hpp"
 #include "config/trace/write_trace.hpp"
 #include "cost/stage_cost.hpp"
+#include "engine/memory_layout.hpp"
 #include "network/message.hpp"
 #include "study/routing_of.hpp"
 #include "topology/fabric.hpp"
@@ -96,6 +97,17 @@ Scenario replaying(const Scenario& s, const RoutingTrace& trace, const std::stri
     return replay;
 }
 
+RoutingTrace trace_to_judge(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
+    RoutingTrace trace = read_routing(s.routing.trace, s);
+    if (!learns_elsewhere(s, o)) trace = every_second_block(trace, learned_block, true);
+    if (trace.tokens == 0)
+        throw InputError(
+            fmt::format("{}: $.routing.trace: found fewer than {} tokens, expected some to learn from "
+                        "and as many to judge by",
+                        origin, 2 * learned_block));
+    return trace;
+}
+
 // Batches that follow each other, from a token on.
 std::vector<Scenario> following_batches(const Scenario& s, std::int64_t first_token, std::size_t batches) {
     std::vector<Scenario> all(batches, s);
@@ -104,32 +116,42 @@ std::vector<Scenario> following_batches(const Scenario& s, std::int64_t first_to
     return all;
 }
 
-}  // namespace
-
-PlannerProblem planner_problem(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
-    PlannerProblem p;
+// Of a layer, on each position.
+std::size_t slots_of(const Scenario& s, const PlanningOptions& o) {
     const std::size_t copies = static_cast<std::size_t>(s.model.experts) + o.redundant;
     const auto positions = static_cast<std::size_t>(s.parallelism.expert);
     if (o.redundant > 0 && copies % positions != 0)
         throw InputError(
             fmt::format("redundant copies: found {} beside {} experts, expected them to fill {} GPUs evenly",
                         o.redundant, s.model.experts, positions));
+    return (copies + positions - 1) / positions;
+}
+
+}  // namespace
+
+PlannerProblem planner_problem(const Scenario& s, const PlanningOptions& o, RoutingTrace learned) {
+    PlannerProblem p;
+    p.slots = slots_of(s, o);
     p.positions = positions_of(s);
-    p.slots = (copies + positions - 1) / positions;
     p.expert_bytes = Bytes(feed_forward_bytes(s.model, s.model.expert_ffn, s.parallelism.tensor));
-    p.memory = Bytes(s.profile.memory_capacity.value.value() - s.profile.memory_reserved.value.value());
-    p.workload = workload_counts(std::make_shared<const RoutingTrace>(learned_from(s, origin, o)));
+    p.memory = std::max(Bytes{}, s.profile.memory_capacity.value - memory_besides_experts(s));
+    p.workload = workload_counts(std::make_shared<const RoutingTrace>(std::move(learned)));
     return p;
+}
+
+PlannerProblem planner_problem(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
+    (void)slots_of(s, o);  // before the work
+    return planner_problem(s, o, learned_from(s, origin, o));
 }
 
 MethodOptions method_options(const Scenario& s, MethodOptions o) {
     const std::int64_t groups = s.parallelism.data / s.parallelism.expert;
-    o.batch_tokens = static_cast<double>(s.batch.tokens() / (groups * s.schedule.micro_batches));
+    const std::int64_t tokens = s.batch.tokens() / (groups * s.schedule.micro_batches);
+    o.batch_tokens = static_cast<double>(tokens);
     o.scenario = std::make_shared<const Scenario>(s);
     o.row = Bytes(s.model.hidden * bytes_of(s.dispatch.dtype));
     // Of an expert that gets its even share of a batch.
-    const std::int64_t rows =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(o.batch_tokens) * s.model.top_k / s.model.experts);
+    const std::int64_t rows = std::max<std::int64_t>(1, tokens * s.model.top_k / s.model.experts);
     o.token_time = StageCost(s).expert(std::array{rows}) * (1.0 / static_cast<double>(rows));
     return o;
 }
@@ -149,19 +171,16 @@ std::vector<Scenario> learned_batches(const Scenario& s, const std::string& orig
     return following_batches(first, first.batch.first_token, static_cast<std::size_t>(batches));
 }
 
+std::optional<std::int64_t> recorded_to_judge(const Scenario& s, const std::string& origin, const PlanningOptions& o) {
+    if (s.routing.policy != Policy::trace) return std::nullopt;
+    return static_cast<std::int64_t>(trace_to_judge(s, origin, o).tokens);
+}
+
 std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origin, const PlanningOptions& o,
                                      std::size_t batches, const std::string& folder) {
+    if (s.routing.policy == Policy::trace)
+        return following_batches(replaying(s, trace_to_judge(s, origin, o), folder, "judged.npy"), 0, batches);
     const bool elsewhere = learns_elsewhere(s, o);
-    if (s.routing.policy == Policy::trace) {
-        RoutingTrace trace = read_routing(s.routing.trace, s);
-        if (!elsewhere) trace = every_second_block(trace, learned_block, true);
-        if (trace.tokens == 0)
-            throw InputError(
-                fmt::format("{}: $.routing.trace: found fewer than {} tokens, expected some to learn from "
-                            "and as many to judge by",
-                            origin, 2 * learned_block));
-        return following_batches(replaying(s, trace, folder, "judged.npy"), 0, batches);
-    }
     // A batch that is learned from may have more tokens than a planner looks at.
     const std::int64_t learned = elsewhere ? 0 : std::max(first_tokens(s, o.tokens).batch.tokens(), s.batch.tokens());
     return following_batches(s, s.batch.first_token + learned, batches);

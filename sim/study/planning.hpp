@@ -1,9 +1,11 @@
 #pragma once
 // What planners are given for a scenario, and the scenarios that judge what they give back.
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/scenario.hpp"
+#include "config/trace/trace.hpp"
 #include "planner/methods.hpp"
 
 namespace moesim {
@@ -21,6 +23,8 @@ struct PlanningOptions {
 // routing. Positions are the GPUs of the first expert-parallel group with tensor index 0. Throws InputError where the
 // redundant copies do not fill slots evenly, or the routing to learn from does not fit the model.
 PlannerProblem planner_problem(const Scenario& scenario, const std::string& origin, const PlanningOptions& options);
+// The same with a workload of its own: `learned` is all that planners see. The redundant copies are the options'.
+PlannerProblem planner_problem(const Scenario& scenario, const PlanningOptions& options, RoutingTrace learned);
 
 // What cost rules and the search for the least layer time are given: a batch of the scenario.
 MethodOptions method_options(const Scenario& scenario, MethodOptions options);
@@ -29,6 +33,11 @@ MethodOptions method_options(const Scenario& scenario, MethodOptions options);
 // most: of a recorded routing, the file of which is written into `folder`; else of its first tokens.  [batch]
 std::vector<Scenario> learned_batches(const Scenario& scenario, const std::string& origin,
                                       const PlanningOptions& options, std::size_t most, const std::string& folder);
+
+// Of a recorded routing, the tokens to judge by: batches beyond them begin again. Throws InputError where there are
+// none.
+std::optional<std::int64_t> recorded_to_judge(const Scenario& scenario, const std::string& origin,
+                                              const PlanningOptions& options);
 
 // The same scenario over batches that nothing was learned from: of a recorded routing odd blocks, which are written
 // into `folder`; else tokens that come after those learned from.  [batch]

@@ -5,16 +5,18 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <tbb/parallel_for.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "config/scenario_json.hpp"
-
-extern char** environ;
 
 namespace moesim {
 namespace {
@@ -37,6 +39,7 @@ int exit_code_of(const std::vector<std::string>& command, const std::string& out
     files.open(1, out);
     files.open(2, err);
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& a : command) arguments.push_back(const_cast<char*>(a.c_str()));
     arguments.push_back(nullptr);
     pid_t child = 0;
@@ -60,15 +63,51 @@ nlohmann::json result_of(const std::string& program, const Scenario& scenario, c
     throw InternalError(fmt::format("the simulation of {} ended with {}: {}", file, code, said));
 }
 
+// What `look` makes of each run.
+template <class Look>
+void look_at_each(const std::string& program, const std::vector<Scenario>& scenarios, const std::string& folder,
+                  Look look) {
+    tbb::parallel_for(std::size_t{0}, scenarios.size(), [&](std::size_t i) {
+        const std::string stem = (std::filesystem::path(folder) / fmt::format("{}", i)).string();
+        try {
+            look(i, RunOutcome{result_of(program, scenarios[i], stem), {}});
+        } catch (const Error& e) {
+            if (e.code() == ExitCode::own_fault) throw;
+            look(i, RunOutcome{{}, e.what()});
+        }
+    });
+}
+
 }  // namespace
+
+std::vector<RunOutcome> try_apart(const std::string& program, const std::vector<Scenario>& scenarios,
+                                  const std::string& folder) {
+    std::vector<RunOutcome> outcomes(scenarios.size());
+    look_at_each(program, scenarios, folder, [&](std::size_t i, RunOutcome run) { outcomes[i] = std::move(run); });
+    return outcomes;
+}
 
 std::vector<nlohmann::json> run_apart(const std::string& program, const std::vector<Scenario>& scenarios,
                                       const std::string& folder) {
-    std::vector<nlohmann::json> results(scenarios.size());
-    tbb::parallel_for(std::size_t{0}, scenarios.size(), [&](std::size_t i) {
-        results[i] = result_of(program, scenarios[i], (std::filesystem::path(folder) / fmt::format("{}", i)).string());
-    });
+    std::vector<nlohmann::json> results;
+    for (RunOutcome& run : try_apart(program, scenarios, folder)) {
+        if (!run.failure.empty()) throw CheckFailed(run.failure);
+        results.push_back(std::move(run.result));
+    }
     return results;
+}
+
+std::vector<Seconds> makespans_apart(const std::string& program, const std::vector<Scenario>& scenarios,
+                                     const std::string& folder) {
+    std::vector<Seconds> makespans(scenarios.size(), Seconds(std::numeric_limits<double>::infinity()));
+    std::vector<std::string> failures(scenarios.size());
+    look_at_each(program, scenarios, folder, [&](std::size_t i, const RunOutcome& run) {
+        failures[i] = run.failure;
+        if (run.failure.empty()) makespans[i] = Seconds(run.result["makespan_s"].get<double>());
+    });
+    const bool some = std::any_of(failures.begin(), failures.end(), [](const std::string& f) { return f.empty(); });
+    if (!some && !failures.empty()) throw CheckFailed(failures[0]);
+    return makespans;
 }
 
 }  // namespace moesim

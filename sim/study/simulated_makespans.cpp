@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
@@ -36,11 +35,10 @@ std::function<std::vector<Seconds>(const std::vector<Placement>&)> simulated_mak
                 runs.push_back(std::move(batch));
             }
         }
-        const auto results = run_apart(program, runs, apart);
+        const std::vector<Seconds> makespans = makespans_apart(program, runs, apart);
         std::vector<Seconds> times(placements.size());
-        for (std::size_t i = 0; i < results.size(); ++i)
-            times[i / batches.size()] +=
-                Seconds(results[i]["makespan_s"].get<double>()) * (1.0 / static_cast<double>(batches.size()));
+        for (std::size_t i = 0; i < makespans.size(); ++i)
+            times[i / batches.size()] += makespans[i] * (1.0 / static_cast<double>(batches.size()));
         return times;
     };
 }

@@ -8,11 +8,11 @@ namespace moesim {
 namespace {
 
 // Local links first, group by group, from each router to each other one; then global links, group by group.
-struct Layout {
+struct DragonflyLayout {
     std::size_t groups, routers, global_links;  // routers of a group, global links of a router
     std::size_t first = 0;                      // link
 
-    explicit Layout(const DragonflySpec& d)
+    explicit DragonflyLayout(const DragonflySpec& d)
         : groups(static_cast<std::size_t>(d.groups)), routers(static_cast<std::size_t>(d.routers_per_group)),
           global_links(static_cast<std::size_t>(d.global_links_per_router)) {}
 
@@ -28,7 +28,7 @@ struct Layout {
 
 class DragonflyRouter final : public NetworkRouter {
   public:
-    DragonflyRouter(Nodes nodes, const Layout& layout, std::size_t gpus_per_router)
+    DragonflyRouter(Nodes nodes, const DragonflyLayout& layout, std::size_t gpus_per_router)
         : NetworkRouter(std::move(nodes)), layout_(layout), gpus_per_router_(gpus_per_router) {}
 
   private:
@@ -44,7 +44,7 @@ class DragonflyRouter final : public NetworkRouter {
     void local(Route& route, std::size_t group, std::size_t from, std::size_t to) const {
         if (from != to) route.push(layout_.local(group, from, to));
     }
-    Layout layout_;
+    DragonflyLayout layout_;
     std::size_t gpus_per_router_;
 };
 
@@ -52,7 +52,7 @@ class DragonflyRouter final : public NetworkRouter {
 
 Fabric build_dragonfly(const TopologySpec& t) {
     FabricBuilder builder;
-    Layout layout(t.dragonfly);
+    DragonflyLayout layout(t.dragonfly);
     const auto per_router = static_cast<std::size_t>(t.dragonfly.nodes_per_router * t.gpus_per_node);
     std::size_t first_router = 0;
     const auto name = [](std::size_t group, std::size_t router) {

@@ -9,13 +9,13 @@ namespace {
 
 // Routers are numbered with the first dimension fastest. A router's links follow each other: for each dimension the
 // one in the positive direction and, where the dimension is more than two, the one in the negative direction.
-struct Layout {
+struct TorusLayout {
     std::vector<std::size_t> size, stride, offset;  // [dimension]; offset: of its links among a router's
     std::size_t links_per_router = 0;
     std::size_t first = 0;  // link
     std::size_t routers = 1;
 
-    explicit Layout(const TorusSpec& t) {
+    explicit TorusLayout(const TorusSpec& t) {
         for (const std::int64_t d : t.dimensions) {
             size.push_back(static_cast<std::size_t>(d));
             stride.push_back(routers);
@@ -37,7 +37,7 @@ struct Layout {
 
 class TorusRouter final : public NetworkRouter {
   public:
-    TorusRouter(Nodes nodes, Layout layout) : NetworkRouter(std::move(nodes)), layout_(std::move(layout)) {}
+    TorusRouter(Nodes nodes, TorusLayout layout) : NetworkRouter(std::move(nodes)), layout_(std::move(layout)) {}
 
   private:
     void cross(Route& route, RankId from, RankId to) const override {
@@ -53,14 +53,14 @@ class TorusRouter final : public NetworkRouter {
             }
         }
     }
-    Layout layout_;
+    TorusLayout layout_;
 };
 
 }  // namespace
 
 Fabric build_torus(const TopologySpec& t) {
     FabricBuilder builder;
-    Layout layout(t.torus);
+    TorusLayout layout(t.torus);
     std::size_t first_router = 0;
     const auto attach = [&](RankId gpu) {
         if (gpu == RankId(0)) {

@@ -9,7 +9,7 @@
 namespace moesim {
 namespace {
 
-constexpr float never = -std::numeric_limits<float>::infinity();
+constexpr float no_logit = -std::numeric_limits<float>::infinity();
 constexpr std::size_t small = 16;  // the most that insertion chooses
 
 // The best of what it is offered, in ascending order of ids: most meet one comparison.
@@ -32,7 +32,7 @@ class Insertion {
     std::span<const float> logits_;
     std::span<ExpertIndex> chosen_;
     std::size_t held_ = 0;
-    float last_ = never;  // what a logit has to exceed
+    float last_ = no_logit;  // what a logit has to exceed
 };
 
 // At most the k-th largest of the logits: the k-th largest of the largest ones of `small` interleaved parts.
@@ -41,7 +41,7 @@ float lower_bound_of_kth(std::span<const float> logits, std::size_t k) {
     std::copy_n(logits.begin(), small, part.begin());
     for (std::size_t row = small; row + small <= logits.size(); row += small)
         for (std::size_t i = 0; i < small; ++i) part[i] = part[i] < logits[row + i] ? logits[row + i] : part[i];
-    best.fill(never);
+    best.fill(no_logit);
     for (float x : part)  // insertion without branches, which would be hard to predict
         for (std::size_t i = 0; i < k; ++i) {
             const float b = best[i];
@@ -73,10 +73,10 @@ void insert_candidates(std::span<const float> logits, std::span<ExpertIndex> cho
 void insert_two(std::span<const float> logits, std::span<ExpertIndex> chosen) {
     constexpr std::size_t parts = 8;
     std::array<float, parts> most{};
-    most.fill(never);
+    most.fill(no_logit);
     for (std::size_t row = 0; row + parts <= logits.size(); row += parts)
         for (std::size_t i = 0; i < parts; ++i) most[i] = most[i] < logits[row + i] ? logits[row + i] : most[i];
-    float first = never, second = never;
+    float first = no_logit, second = no_logit;
     for (const float x : most) {
         const float loser = first < x ? first : x;
         first = first < x ? x : first;
@@ -84,7 +84,7 @@ void insert_two(std::span<const float> logits, std::span<ExpertIndex> chosen) {
     }
     const float bound = chosen.size() == 1 ? first : second;
     std::array<ExpertIndex, 2> best = {no_expert, no_expert};
-    std::array<float, 2> held = {never, never};
+    std::array<float, 2> held = {no_logit, no_logit};
     const auto offer = [&](std::size_t e) {
         if (logits[e] > held[0]) {
             best = {static_cast<ExpertIndex>(e), best[0]};
@@ -125,7 +125,7 @@ void select_topk(std::span<const float> logits, std::span<ExpertIndex> chosen) {
     }
     std::vector<ExpertIndex> ids;
     for (std::size_t e = 0; e < logits.size(); ++e)
-        if (logits[e] != never) ids.push_back(static_cast<ExpertIndex>(e));
+        if (logits[e] != no_logit) ids.push_back(static_cast<ExpertIndex>(e));
     const std::size_t count = std::min(ids.size(), chosen.size());
     std::partial_sort(
         ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count), ids.end(),

@@ -10,6 +10,7 @@
 #include "reproduction/capacity_sweep.hpp"
 #include "reproduction/collective_calls.hpp"
 #include "reproduction/placement_table.hpp"
+#include "reproduction/published_gains.hpp"
 #include "reproduction/strategy_table.hpp"
 #include "reproduction/two_level.hpp"
 
@@ -133,5 +134,6 @@ int main() {
     print_collectives();
     print_two_level();
     print_placements();
+    print_published_gains();
     fmt::print("({:.1f} s in all)\n", seconds());
 }

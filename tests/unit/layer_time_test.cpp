@@ -65,6 +65,21 @@ TEST_CASE("chunks overlap in a layer's time") {
     CHECK(time_of(s, {0, 1, 2, 3}).total.value() == is(0.86784e-6 + 3 * 0.384e-6));
 }
 
+// Two micro-batches of 16 tokens that take turns. The network moves 2 x (0.384 + 0.384) us and hides what is computed:
+// 4 tokens of a GPU take it well below 0.7 us a micro-batch. At a thousandth of the computing speed it is the other way
+// round: 2 x (a + x), where x is 4 x 128 x 64 x 2 and 4 x 64 x 64 x 2 flops at 1 GFLOP/s and 1.536 ns of activation.
+TEST_CASE("interleaved micro-batches hide what is shorter") {
+    Scenario s = tiny(4, 32);
+    s.schedule.micro_batches = 2;
+    s.schedule.order = Order::interleaved;
+    CHECK(time_of(s, {0, 1, 2, 3}).total.value() == is(2 * (0.384e-6 + 0.384e-6)));
+    s.profile.peak_bf16->value = FlopsPerSecond(1e9);
+    const StageCost cost(s);
+    const Seconds a = cost.gate(4) + cost.select(4) + cost.residual(4);
+    const double x = 65.536e-6 + 1.536e-9 + 32.768e-6;
+    CHECK(time_of(s, {0, 1, 2, 3}).total.value() == is(2 * (a.value() + x)));
+}
+
 // Two data indices of two tensor ranks each, on four nodes of one GPU, the ranks of an index under one leaf. 8 tokens,
 // 4 an index, 2 of them for the other one's expert: 2 rows of 128 bytes from each of two ranks, which share an uplink
 // of 0.05 GB/s: 512 bytes in 10.24 us. With two such indices more, which are a group of their own on leaves of their

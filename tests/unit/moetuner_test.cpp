@@ -111,3 +111,52 @@ TEST_CASE("moetuner: more than one cluster a position, and what does not divide"
     options.clusters_per_position = 3;
     CHECK_THROWS_AS(moetuner_plan(problem, options, {}), InputError);
 }
+
+// Loads 9, 1, 1, 1 on two positions, mean 6. Two experts each deviate by 4 + 4; the heavy one alone by 3 + 3. In both
+// layers the position that has one expert has three in the other, so that it holds four of the eight (equation 13).
+TEST_CASE("moetuner: uneven clusters, and as many experts on each position over all layers") {
+    std::vector<std::vector<ExpertIndex>> tokens(9, {0, 0});
+    for (const int e : {1, 2, 3}) tokens.push_back({static_cast<ExpertIndex>(e), static_cast<ExpertIndex>(e)});
+    PlannerProblem problem = first_choice_problem(tokens, 4, 2);
+    CHECK(moetuner_clusters(problem, {}, ProgramEffort({})).deviation == Approx(16));
+    MoetunerOptions uneven;
+    uneven.even = false;
+    // As many slots as even clusters take leave no other clusters.
+    CHECK(moetuner_clusters(problem, uneven, ProgramEffort({})).deviation == Approx(16));
+    problem.slots = 3;
+    CHECK(moetuner_clusters(problem, {}, ProgramEffort({})).deviation == Approx(16));
+    const ExpertClusters c = moetuner_clusters(problem, uneven, ProgramEffort({}));
+    CHECK(c.deviation == Approx(12));
+    CHECK(c.deviation_bound == Approx(12));
+    CHECK(c.size(0, c.cluster(0, 0)) == 1);
+    CHECK(c.size(0, c.cluster(0, 1)) == 3);
+
+    const auto place = first_copies(moetuner_plan(problem, uneven, {}).placement);
+    std::size_t held = 0;
+    for (const std::uint32_t p : place.values()) held += p == 0;
+    CHECK(held == 4);
+    CHECK(place(0, 0) != place(1, 0));
+}
+
+TEST_CASE("moetuner: uneven clusters never deviate more than even ones, and keep within slots") {
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+        PlannerProblem problem = random_problem(seed, {20, 3, 6, 2, 1, 3});
+        problem.slots = 3;
+        MoetunerOptions uneven;
+        uneven.even = false;
+        const ProgramEffort effort({});
+        const ExpertClusters c = moetuner_clusters(problem, uneven, effort);
+        INFO("seed " << seed);
+        CHECK(c.deviation <= moetuner_clusters(problem, {}, effort).deviation + 1e-6);
+        for (const std::uint32_t size : c.size.values()) CHECK((size >= 1 && size <= 3));
+        const auto place = first_copies(moetuner_plan(problem, uneven, {}).placement);
+        std::vector<std::size_t> held(3);
+        for (const std::uint32_t p : place.values()) ++held[p];
+        // 18 experts of all layers; what cannot be six each is off by one or two.
+        for (const std::size_t h : held) CHECK((h >= 4 && h <= 8));
+    }
+    MoetunerOptions two_each;
+    two_each.even = false;
+    two_each.clusters_per_position = 2;
+    CHECK_THROWS_AS(moetuner_plan(random_problem(3, {30, 2, 8, 1, 1, 2}), two_each, {}), InputError);
+}

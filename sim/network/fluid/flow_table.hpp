@@ -36,7 +36,10 @@ class FlowTable {
     [[nodiscard]] std::size_t alive() const { return size() - ended_; }
     [[nodiscard]] std::size_t width() const { return width_; }
     [[nodiscard]] bool capped() const { return !caps_.empty(); }
-    [[nodiscard]] double cap(Flow f) const { return caps_.empty() ? never : caps_[f]; }
+    [[nodiscard]] double cap(Flow f) const {
+        if (caps_.empty()) return never;
+        return caps_[f];
+    }
 
     // The route's places. Bit 31 of the first one is `aside`.
     [[nodiscard]] const Link* route(Flow f) const { return routes_.data() + std::size_t{f} * width_; }
