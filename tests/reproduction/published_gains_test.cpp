@@ -87,7 +87,7 @@ TEST_CASE("ExFlow: tokens that stay and a placement take two thirds off what cro
     Scenario s = eight_layers("exflow-64-experts-16-a100.json");
     for (const double affinity : {0.3, 0.5}) {
         s.routing.affinity = affinity;
-        const CoherentGain g = judge_coherent(s, "exflow", quick);
+        const CoherentGain g = judge_coherent(s, "affinity", quick);
         INFO(affinity << ": " << g.less_rows() << ", by placement " << g.less_by_placement());
         // One all-to-all for two, in which the tokens that go on to their expert's follower stay; not in the first
         // layer.
