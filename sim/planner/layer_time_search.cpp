@@ -20,7 +20,6 @@ namespace moesim {
 namespace {
 
 constexpr std::uint64_t search_purpose = 61;
-constexpr std::int64_t proposals_each = 200;  // for an expert of a layer
 
 // Few tokens take little time to look at, but what balances them does not balance others: 8192 tokens of top-8 are
 // 1,000 a position of 64, give or take 3%. So few are for the way, and many for its end.
@@ -82,15 +81,22 @@ void check(const PlannerProblem& problem, const Scenario& scenario, const std::v
                 s.layers(), s.experts(), s.positions(), problem.workload.layers, problem.workload.experts, positions));
 }
 
+// Copies of all layers at each position.
+std::vector<std::size_t> held(const std::vector<Layer>& layers, std::size_t positions) {
+    std::vector<std::size_t> total(positions);
+    for (const Layer& layer : layers) {
+        const auto n = held(layer, positions);
+        for (std::size_t p = 0; p < positions; ++p) total[p] += n[p];
+    }
+    return total;
+}
+
 // How many copies each layer may have at each position: what slots allow, and its part of the memory that is left.
 std::vector<std::vector<std::size_t>> allowed(const std::vector<Layer>& layers, std::size_t positions,
                                               std::size_t slots, std::size_t room) {
     std::vector<std::vector<std::size_t>> most;
-    std::vector<std::size_t> total(positions);
-    for (const Layer& layer : layers) {
-        most.push_back(held(layer, positions));
-        for (std::size_t p = 0; p < positions; ++p) total[p] += most.back()[p];
-    }
+    for (const Layer& layer : layers) most.push_back(held(layer, positions));
+    const auto total = held(layers, positions);
     for (std::size_t l = 0; l < layers.size(); ++l)
         for (std::size_t p = 0; p < positions; ++p) {
             const std::size_t left = room > total[p] ? room - total[p] : 0;
@@ -125,15 +131,12 @@ std::vector<Layer> best_start(const std::vector<Placement>& starts, const Matrix
             if (of_start(other, l) < of_start(s, l)) s = other;
         return s;
     });
-    std::vector<std::size_t> total(positions);
-    for (const Layer& layer : best)
-        for (std::size_t p = 0; p < positions; ++p) total[p] += held(layer, positions)[p];
+    const auto total = held(best, positions);
     if (*std::max_element(total.begin(), total.end()) <= room) return best;
-    std::size_t first = 0;
     std::vector<double> sums;
     for (std::size_t s = 0; s < starts.size(); ++s)
         sums.push_back(std::accumulate(of_start.row(s).begin(), of_start.row(s).end(), 0.0));
-    first = static_cast<std::size_t>(std::min_element(sums.begin(), sums.end()) - sums.begin());
+    const auto first = static_cast<std::size_t>(std::min_element(sums.begin(), sums.end()) - sums.begin());
     return made_of([&](std::size_t) { return first; });
 }
 
@@ -167,8 +170,8 @@ PlannerResult layer_time_plan(const PlannerProblem& problem, const Scenario& sce
     std::mutex telling;
     if (progress) progress(mean(time), bound);
 
-    std::int64_t proposals = effort.iterations.value_or(proposals_each * static_cast<std::int64_t>(fine.experts()) *
-                                                        static_cast<std::int64_t>(layers));
+    std::int64_t proposals = effort.iterations.value_or(
+        proposals_an_expert * static_cast<std::int64_t>(fine.experts()) * static_cast<std::int64_t>(layers));
     if (layers > 0) proposals /= static_cast<std::int64_t>(layers);
     const auto cores = static_cast<std::size_t>(tbb::this_task_arena::max_concurrency());
     const double begun = watch.elapsed().value();

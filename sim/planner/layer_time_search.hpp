@@ -9,6 +9,9 @@ namespace moesim {
 
 inline constexpr std::size_t layer_time_tokens = 65'536;  // that a placement's value is of, if there are so many
 
+// Of each layer, where neither seconds nor iterations limit the search.
+inline constexpr std::int64_t proposals_an_expert = 200;
+
 // Minimises the mean of LayerTimeModel::time over the layers. Every layer starts from the fastest that one of `starts`
 // has for it (all from the best start, where that mixture would not fit into memory), so that the result is never
 // slower than any start. Layers do not touch each other and are searched on all cores, three times: downhill, then by

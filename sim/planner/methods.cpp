@@ -42,11 +42,15 @@ PlannerMethod plain(std::string_view name, std::string_view what, Plan plan, Met
             }};
 }
 
-PlannerResult affinity(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
-                       const SearchProgress& progress) {
+AffinityOptions affinity_options(const MethodOptions& o) {
     AffinityOptions a;
     a.load_limit = o.load_limit;
-    return affinity_plan(p, a, effort, progress);
+    return a;
+}
+
+PlannerResult affinity(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
+                       const SearchProgress& progress) {
+    return affinity_plan(p, affinity_options(o), effort, progress);
 }
 
 PlannerResult destinations(const PlannerProblem& p, const MethodOptions& o, Dispatch dispatch, const Effort& effort,
@@ -68,8 +72,7 @@ std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o
     if (p.slots * p.positions.count() > p.workload.experts) starts.push_back(eplb_plan(p, 1).result.placement);
     const Dispatch dispatch = dispatch_of(*o.scenario);
     if (p.workload.layers > 1 && dispatch == Dispatch::coherent) {
-        AffinityOptions a;
-        a.load_limit = o.load_limit;
+        AffinityOptions a = affinity_options(o);
         a.prove = false;
         starts.push_back(affinity_plan(p, a, effort, {}).placement);
     }
@@ -96,7 +99,7 @@ PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, cons
 // Without any limit, as much as the search itself takes then.
 Effort limited_search(const PlannerProblem& p, Effort effort) {
     if (!effort.seconds && !effort.iterations)
-        effort.iterations = 200 * static_cast<std::int64_t>(p.workload.layers * p.workload.experts);
+        effort.iterations = proposals_an_expert * static_cast<std::int64_t>(p.workload.layers * p.workload.experts);
     return effort;
 }
 

@@ -114,18 +114,18 @@ std::vector<std::uint32_t> AlikePositions::cheapest(const Matrix<double>& cost) 
 
 Placement relabelled(const Placement& plan, const Placement& held, const AlikePositions& alike, bool layers_apart) {
     const std::size_t n = plan.positions();
-    Matrix<double> all(n, n);
-    std::vector<std::vector<std::uint32_t>> goes;
-    for (std::size_t l = 0; l < plan.layers(); ++l) {
-        Matrix<double> of_layer(n, n);
-        add_cost(of_layer, plan, held, LayerId(l), alike.positions());
-        if (layers_apart) goes.push_back(alike.cheapest(of_layer));
-        add_cost(all, plan, held, LayerId(l), alike.positions());
-    }
     if (layers_apart) {
+        std::vector<std::vector<std::uint32_t>> goes;
+        for (std::size_t l = 0; l < plan.layers(); ++l) {
+            Matrix<double> of_layer(n, n);
+            add_cost(of_layer, plan, held, LayerId(l), alike.positions());
+            goes.push_back(alike.cheapest(of_layer));
+        }
         Placement apart = renamed(plan, goes);
         if (fullest(apart) <= std::max(fullest(plan), fullest(held))) return apart;
     }
+    Matrix<double> all(n, n);
+    for (std::size_t l = 0; l < plan.layers(); ++l) add_cost(all, plan, held, LayerId(l), alike.positions());
     return renamed(plan, std::vector(plan.layers(), alike.cheapest(all)));
 }
 

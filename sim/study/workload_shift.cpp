@@ -2,21 +2,26 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <numeric>
 
 #include "base/error.hpp"
-#include "planner/workload_counts.hpp"
+#include "study/planning.hpp"
 
 namespace moesim {
 namespace {
 
-constexpr std::size_t block = 512;  // tokens
-
 double sum(std::span<const double> v) { return std::accumulate(v.begin(), v.end(), 0.0); }
 
-Matrix<double> load_of(const RoutingTrace& trace, std::size_t of_block, bool odd) {
-    return workload_counts(std::make_shared<const RoutingTrace>(every_second_block(trace, of_block, odd))).load;
+// Of every second run of `turn` tokens.
+Matrix<double> load_of(const RoutingTrace& trace, std::size_t turn, bool odd) {
+    Matrix<double> load(trace.layers, trace.experts);
+    for (std::size_t t = 0; t < trace.tokens; ++t) {
+        if ((t / turn % 2 == 1) != odd) continue;
+        for (std::size_t l = 0; l < trace.layers; ++l)
+            for (const ExpertIndex e : trace.at(t, l))
+                if (e != no_expert) ++load(l, e);
+    }
+    return load;
 }
 
 }  // namespace
@@ -36,7 +41,7 @@ double load_distance(const Matrix<double>& a, const Matrix<double>& b) {
 double distance_by_chance(const RoutingTrace& learned, double judged_tokens) {
     const auto tokens = static_cast<double>(learned.tokens);
     if (learned.tokens < 2 || judged_tokens <= 0) return 1;
-    const std::size_t turn = std::min(block, learned.tokens / 2);
+    const std::size_t turn = std::min(learned_block, learned.tokens / 2);
     const double halves = load_distance(load_of(learned, turn, false), load_of(learned, turn, true));
     return halves * std::sqrt((1 / tokens + 1 / judged_tokens) / (4 / tokens));
 }
