@@ -95,6 +95,7 @@ std::vector<std::size_t> held(const std::vector<Layer>& layers, std::size_t posi
 std::vector<std::vector<std::size_t>> allowed(const std::vector<Layer>& layers, std::size_t positions,
                                               std::size_t slots, std::size_t room) {
     std::vector<std::vector<std::size_t>> most;
+    most.reserve(layers.size());
     for (const Layer& layer : layers) most.push_back(held(layer, positions));
     const auto total = held(layers, positions);
     for (std::size_t l = 0; l < layers.size(); ++l)

@@ -131,7 +131,7 @@ PlannerResult moetuner(const PlannerProblem& p, const MethodOptions& o, bool eve
     MoetunerOptions m;
     m.even = even;
     m.files.path = o.program_file;
-    return moetuner_plan(p, m, limited(effort));
+    return moetuner_plan(p, m, limited(effort)).plan;
 }
 
 // What the scenario runs with, to hold others against.

@@ -264,12 +264,11 @@ MoetunerResult moetuner_plan(const PlannerProblem& problem, const MoetunerOption
     const ProgramEffort clock(effort);
     const ExpertClusters clusters = moetuner_clusters(problem, options, clock);
     const ClusterLabels labels = moetuner_labels(problem, clusters, options, clock);
-    MoetunerResult result{{Placement(at_positions(clusters, labels.position), problem.positions.count()),
-                           "s a byte of a token, of the heaviest pair of positions, summed over layers", labels.value,
-                           std::nullopt, clock.took()}};
-    result.labels_bound = labels.bound;
-    result.deviation_over_load = clusters.load > 0 ? clusters.deviation / clusters.load : 0;
-    return result;
+    return {{Placement(at_positions(clusters, labels.position), problem.positions.count()),
+             "s a byte of a token, of the heaviest pair of positions, summed over layers", labels.value, std::nullopt,
+             clock.took()},
+            clusters.load > 0 ? clusters.deviation / clusters.load : 0,
+            labels.bound};
 }
 
 }  // namespace moesim

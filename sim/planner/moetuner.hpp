@@ -31,7 +31,8 @@ struct ExpertClusters {
 ExpertClusters moetuner_clusters(const PlannerProblem& problem, const MoetunerOptions& options,
                                  const ProgramEffort& effort);
 
-struct MoetunerResult : PlannerResult {
+struct MoetunerResult {
+    PlannerResult plan;
     double deviation_over_load = 0;  // of the clusters
     double labels_bound = 0;         // proven: these clusters cannot be put anywhere for less
 };

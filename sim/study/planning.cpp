@@ -8,7 +8,6 @@
 #include <map>
 #include <sstream>
 #include <system_error>
-#include <variant>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -26,16 +25,14 @@ namespace {
 
 // Of as many layers as the scenario's model has, and not more experts. Throws InputError elsewhere.
 RoutingTrace read_routing(const std::string& file, const Scenario& s) {
-    RecordedRouting recorded = read_trace(file, {});
-    auto* trace = std::get_if<RoutingTrace>(&recorded);
-    if (trace == nullptr) throw InputError(file + ": found loads without tokens, expected a routing of each token");
+    RoutingTrace trace = read_token_trace(file);
     const auto layers = static_cast<std::size_t>(s.model.moe_layers);
     const auto experts = static_cast<std::size_t>(s.model.experts);
-    if (trace->layers != layers || trace->experts > experts)
+    if (trace.layers != layers || trace.experts > experts)
         throw InputError(fmt::format("{}: found {} layers of {} experts, expected {} of {}, the scenario's model", file,
-                                     trace->layers, trace->experts, layers, experts));
-    trace->experts = experts;
-    return std::move(*trace);
+                                     trace.layers, trace.experts, layers, experts));
+    trace.experts = experts;
+    return trace;
 }
 
 // Whether what is learned from is not the very routing that is judged: that one is learned from by halves, whoever

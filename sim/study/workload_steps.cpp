@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <span>
-#include <variant>
 #include <vector>
 
 #include "base/error.hpp"
@@ -71,16 +70,13 @@ void check_steps(const Scenario& s, const std::string& origin, std::int64_t step
         throw InputError(fmt::format("{}: $.routing.step: found {}, expected {} steps after it to end by step {}",
                                      origin, s.routing.step, steps, last_step));
     if (s.routing.policy != Policy::trace) return;
-    const RecordedRouting recorded = read_trace(s.routing.trace, {});
-    const auto* trace = std::get_if<RoutingTrace>(&recorded);
-    if (trace == nullptr)
-        throw InputError(s.routing.trace + ": found loads without tokens, expected a routing of each token");
+    const RoutingTrace trace = read_token_trace(s.routing.trace);
     const std::int64_t needed = s.batch.first_token + steps * s.batch.tokens();
-    if (trace->tokens < size(needed))
+    if (trace.tokens < size(needed))
         throw InputError(
             fmt::format("{}: found {} tokens, expected at least {}: {} steps of {} tokens from token {} on, "
                         "since none is to be seen before it is judged",
-                        s.routing.trace, trace->tokens, needed, steps, s.batch.tokens(), s.batch.first_token));
+                        s.routing.trace, trace.tokens, needed, steps, s.batch.tokens(), s.batch.first_token));
 }
 
 }  // namespace moesim

@@ -5,6 +5,7 @@
 #include "planner/exflow.hpp"
 #include "support/catch.hpp"
 #include "support/planner_problems.hpp"
+#include "support/program.hpp"
 
 using namespace moesim;
 using namespace moesim::test;
@@ -134,12 +135,10 @@ TEST_CASE("exflow: memory that does not suffice is named, and so are slots") {
 }
 
 TEST_CASE("exflow: every program is written") {
-    const auto folder = std::filesystem::temp_directory_path() / "moesim-exflow-programs";
-    std::filesystem::create_directories(folder);
+    const Folder folder;
     ExflowOptions options;
-    options.files.path = (folder / "exflow.lp").string();
+    options.files.path = (folder.path() / "exflow.lp").string();
     exflow_plan(random_problem(1, {12, 2, 4, 1, 2, 4}), options, {});
     for (const char* name : {"exflow-nodes.lp", "exflow-node0.lp", "exflow-node1.lp"})
-        CHECK(std::filesystem::exists(folder / name));
-    std::filesystem::remove_all(folder);
+        CHECK(std::filesystem::exists(folder.path() / name));
 }

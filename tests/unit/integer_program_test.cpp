@@ -1,13 +1,14 @@
 // The way to CBC: programs whose answers are worked out by hand.
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "planner/solve.hpp"
 #include "support/catch.hpp"
+#include "support/program.hpp"
 
 using namespace moesim;
+using namespace moesim::test;
 
 namespace {
 
@@ -118,15 +119,13 @@ TEST_CASE("integer program: what nothing holds is named") {
 }
 
 TEST_CASE("integer program: as files, by readable names") {
-    const auto folder = std::filesystem::temp_directory_path();
-    const std::string lp = (folder / "moesim_knapsack.lp").string(), mps = (folder / "moesim_knapsack.mps").string();
+    const Folder folder;
+    const std::string lp = (folder.path() / "knapsack.lp").string(), mps = (folder.path() / "knapsack.mps").string();
     write_program(knapsack(), lp);
     for (const char* name : {"weight_all", "x_0", "x_1", "x_2"}) CHECK(says(text_of(lp), name));
     write_program(knapsack(), mps);
     for (const char* name : {"weight_all", "x_0", "x_1", "x_2"}) CHECK(says(text_of(mps), name));
-    std::filesystem::remove(lp);
-    std::filesystem::remove(mps);
-    CHECK_THROWS_AS(write_program(knapsack(), (folder / "no such folder" / "x.lp").string()), InputError);
+    CHECK_THROWS_AS(write_program(knapsack(), (folder.path() / "no such folder" / "x.lp").string()), InputError);
 }
 
 // Assigning 80 things to 8 groups of 10, pairs of things costing where they are apart: a relaxation of 50,000 rows.

@@ -61,9 +61,9 @@ TEST_CASE("moetuner: clusters of four experts") {
 TEST_CASE("moetuner: labels of two clusters") {
     const PlannerProblem problem = first_choice_problem({{0, 0}, {0, 0}, {0, 0}, {0, 1}, {0, 1}, {1, 1}}, 2, 2);
     const MoetunerResult r = moetuner_plan(problem, {}, {});
-    CHECK(r.value == Approx(2e-9));
+    CHECK(r.plan.value == Approx(2e-9));
     CHECK(r.labels_bound == Approx(2e-9));
-    CHECK_FALSE(r.bound.has_value());
+    CHECK_FALSE(r.plan.bound.has_value());
 }
 
 TEST_CASE("moetuner: both programs find the least there is") {
@@ -80,9 +80,9 @@ TEST_CASE("moetuner: both programs find the least there is") {
         CHECK(labels.value == Approx(least_of_labels(problem, c)));
         CHECK(labels.bound == Approx(labels.value));
         const MoetunerResult r = moetuner_plan(problem, {}, {});
-        CHECK(is_even(r.placement));
-        CHECK(r.value == Approx(heaviest_pairs(problem, first_copies(r.placement))));
-        CHECK(r.value == Approx(labels.value));
+        CHECK(is_even(r.plan.placement));
+        CHECK(r.plan.value == Approx(heaviest_pairs(problem, first_copies(r.plan.placement))));
+        CHECK(r.plan.value == Approx(labels.value));
     }
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("moetuner: more than one cluster a position, and what does not divide"
     MoetunerOptions options;
     options.clusters_per_position = 2;
     const MoetunerResult r = moetuner_plan(problem, options, {});
-    CHECK(is_even(r.placement));
+    CHECK(is_even(r.plan.placement));
     options.clusters_per_position = 3;
     CHECK_THROWS_AS(moetuner_plan(problem, options, {}), InputError);
 }
@@ -131,7 +131,7 @@ TEST_CASE("moetuner: uneven clusters, and as many experts on each position over 
     CHECK(c.size(0, c.cluster(0, 0)) == 1);
     CHECK(c.size(0, c.cluster(0, 1)) == 3);
 
-    const auto place = first_copies(moetuner_plan(problem, uneven, {}).placement);
+    const auto place = first_copies(moetuner_plan(problem, uneven, {}).plan.placement);
     std::size_t held = 0;
     for (const std::uint32_t p : place.values()) held += p == 0;
     CHECK(held == 4);
@@ -149,7 +149,7 @@ TEST_CASE("moetuner: uneven clusters never deviate more than even ones, and keep
         INFO("seed " << seed);
         CHECK(c.deviation <= moetuner_clusters(problem, {}, effort).deviation + 1e-6);
         for (const std::uint32_t size : c.size.values()) CHECK((size >= 1 && size <= 3));
-        const auto place = first_copies(moetuner_plan(problem, uneven, {}).placement);
+        const auto place = first_copies(moetuner_plan(problem, uneven, {}).plan.placement);
         std::vector<std::size_t> held(3);
         for (const std::uint32_t p : place.values()) ++held[p];
         // 18 experts of all layers; what cannot be six each is off by one or two.

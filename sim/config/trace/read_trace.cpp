@@ -1,5 +1,7 @@
 #include "config/trace/read_trace.hpp"
 
+#include <utility>
+
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "config/trace/csv.hpp"
@@ -13,6 +15,14 @@ namespace moesim {
 
 RecordedRouting read_trace(const std::filesystem::path& path, const TraceOptions& options) {
     return parse_trace(read_file(path, max_trace_bytes), path.string(), options);
+}
+
+RoutingTrace read_token_trace(const std::filesystem::path& path) {
+    RecordedRouting recorded = read_trace(path, {});
+    auto* trace = std::get_if<RoutingTrace>(&recorded);
+    if (trace == nullptr)
+        throw InputError(path.string() + ": found loads without tokens, expected a routing of each token");
+    return std::move(*trace);
 }
 
 RecordedRouting parse_trace(std::string_view bytes, const std::string& file, const TraceOptions& options) {

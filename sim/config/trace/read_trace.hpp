@@ -16,7 +16,10 @@ using RecordedRouting = std::variant<RoutingTrace, LoadTable>;
 // file, where it cannot be read, is larger than max_trace_bytes, is of no known format or is broken.
 RecordedRouting read_trace(const std::filesystem::path& path, const TraceOptions& options);
 
-// The same for a file's content; `file` is its name in messages and its value's origin.
+// A routing of each token. Throws as read_trace() does, and where the file holds loads alone.
+RoutingTrace read_token_trace(const std::filesystem::path& path);
+
+// The same as read_trace() for a file's content; `file` is its name in messages and its value's origin.
 RecordedRouting parse_trace(std::string_view bytes, const std::string& file, const TraceOptions& options);
 
 }  // namespace moesim
