@@ -45,6 +45,7 @@ __device__ __forceinline__ void expect_aligned(const void*) {}
 #define __align__(n) __attribute__((aligned(n)))
 #define __shared__ static_assert(false, "write MOESIM_SHARED(name, type) or MOESIM_DYNAMIC_SHARED(name, type)");
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declared name
 #define MOESIM_SHARED(name, ...) auto& name = ::moesim::shim::shared<__VA_ARGS__>([] {}, #name)
 #define MOESIM_DYNAMIC_SHARED(name, ...) __VA_ARGS__* const name = ::moesim::shim::dynamic_shared_as<__VA_ARGS__>()
 

@@ -15,7 +15,7 @@ constexpr unsigned no_ordering = 1;  // __tsan_switch_to_fiber_no_sync
 
 // The sanitizers' reports are written on the stack of the fibre at fault, and need most of it; what is not touched
 // costs nothing but addresses.
-constexpr std::size_t stack_bytes = 256 * 1024;
+constexpr std::size_t stack_bytes = std::size_t{256} * 1024;
 
 }  // namespace
 

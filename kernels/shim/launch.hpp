@@ -62,7 +62,7 @@ struct Shape {
 // Even and odd seeds fill shared memory with different patterns, NaNs and large numbers.
 class Schedule {
   public:
-    explicit Schedule(std::uint64_t seed);
+    explicit Schedule(std::uint64_t number);
     ~Schedule();
     Schedule(const Schedule&) = delete;
     Schedule& operator=(const Schedule&) = delete;
@@ -73,7 +73,7 @@ class Schedule {
 
 // The bytes of shared memory that a block may have on every device that moesim is built for: those of compute
 // capability 8.0 (CUDA C++ Programming Guide, "Technical Specifications per Compute Capability").
-inline constexpr std::size_t largest_shared_bytes = 163 * 1024;
+inline constexpr std::size_t largest_shared_bytes = std::size_t{163} * 1024;
 
 // call(closure) is what one thread does.
 void run(const Shape& shape, std::string_view kernel, void (*call)(const void*), const void* closure);

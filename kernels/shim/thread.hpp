@@ -55,9 +55,9 @@ int meet_block(const BlockMeeting& meeting, bool predicate, const Site& site);
 
 // What the lanes of a warp bring to a meeting, and take away. [lane]
 struct Lanes {
-    std::uint32_t mask = 0;                              // only what these lanes bring is set
-    std::array<std::uint64_t, warp_size> value, result;  // result: 0 at first
-    std::array<std::uint32_t, warp_size> source;         // shuffles: the lane whose value this one takes
+    std::uint32_t mask = 0;  // only what these lanes bring is set
+    std::array<std::uint64_t, warp_size> value = {}, result = {};
+    std::array<std::uint32_t, warp_size> source = {};  // shuffles: the lane whose value this one takes
 };
 
 // How lanes of a warp meet: all that the mask names have to come, with the same mask.

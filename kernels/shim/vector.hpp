@@ -29,6 +29,7 @@ void aligned_copy(void* to, const void* from) {
 
 }  // namespace moesim::shim
 
+// NOLINTBEGIN(bugprone-macro-parentheses): declared names and types
 #define MOESIM_SHIM_VECTOR2(type, component)                                           \
     struct alignas(2 * sizeof(component)) type {                                       \
         component x, y;                                                                \
@@ -54,6 +55,7 @@ void aligned_copy(void* to, const void* from) {
         }                                                                                            \
     };                                                                                               \
     inline type make_##type(component x, component y, component z, component w) { return {x, y, z, w}; }
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace moesim::shim::cuda {
 

@@ -29,7 +29,7 @@ struct EplbMaps {
 // minimum, the first maximum. It computes in 32-bit floats, and so does this. (The load of a group is summed from left
 // to right; PyTorch states no order, which only matters where the sum is not exact.)
 // load: [layer][expert]. Throws InputError where the counts do not divide or a load is negative or not finite.
-EplbMaps eplb(const Matrix<double>& load, const EplbShape& shape);
+EplbMaps eplb(const Matrix<double>& load, const EplbShape& given);
 
 // The placement of these maps; EPLB's GPU g is position gpu_position[g].
 Placement placement_of(const EplbMaps& maps, const std::vector<std::uint32_t>& gpu_position);

@@ -16,6 +16,7 @@ std::vector<nlohmann::json> run_apart(const std::string& program, const std::vec
                                       const std::string& folder);
 
 // A run that may have failed: the scenario does not fit into memory, say.
+// NOLINTNEXTLINE(bugprone-exception-escape): moving a JSON value throws nothing, though it is not declared so
 struct RunOutcome {
     nlohmann::json result;
     std::string failure;  // empty where there is a result

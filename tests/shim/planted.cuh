@@ -88,6 +88,7 @@ __global__ void some_end(unsigned there) {
     __syncthreads();
 }
 __global__ void two_barriers(unsigned there) {
+    // NOLINTNEXTLINE(bugprone-branch-clone): the fault that is planted
     if (threadIdx.x < there) {
         __syncthreads();
     } else {

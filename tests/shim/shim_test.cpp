@@ -38,7 +38,7 @@ __global__ void votes(unsigned* out) {
     const unsigned lane = threadIdx.x;
     const unsigned mask = lane < 8 ? 0xffU : 0xffffff00U;  // two groups, each by itself
     unsigned* to = out + lane;
-    to[0] = __ballot_sync(mask, lane % 2);
+    to[0] = __ballot_sync(mask, static_cast<int>(lane % 2));
     to[32] = static_cast<unsigned>(__any_sync(mask, lane == 31));
     to[64] = static_cast<unsigned>(__all_sync(mask, lane < 8));
     to[96] = __match_any_sync(mask, static_cast<int>(lane) % 3);
@@ -138,7 +138,9 @@ TEST_CASE("shuffles: within segments, and a lane keeps its own value where there
     std::vector<int> out(8 * 32);
     launch<shuffle_ways>({.block = 32}, out.data());
     for (int lane = 0; lane < 32; ++lane) {
-        const auto at = [&](int row) { return out[static_cast<std::size_t>(row * 32 + lane)]; };
+        const auto at = [&](int row) {
+            return out[static_cast<std::size_t>(row) * 32 + static_cast<std::size_t>(lane)];
+        };
         CHECK(at(0) == lane / 8 * 8 + 3);
         CHECK(at(1) == 3);
         CHECK(at(2) == (lane % 8 >= 2 ? lane - 2 : lane));

@@ -26,7 +26,7 @@ class FlowTable {
     // Links of a route are below 2^31 and different from each other; `bytes` is positive, `cap` the most that the
     // flow ever takes, infinity for no limit;
     // `start` when it began, in seconds.
-    void add(std::span<const Link> route, double bytes, double cap, double start, Token token);
+    void add(std::span<const Link> route, double bytes, double cap, double start, Token name);
     // Takes over the flows of another table, which is left empty.
     void append(FlowTable& other);
     // Drops ended flows; the others keep their order.
