@@ -60,6 +60,7 @@ nlohmann::ordered_json row(const ComparedMethod& m) {
                                   {"value", m.value}};
     if (m.bound) row["bound"] = *m.bound;
     if (const auto g = gap(m)) row["gap"] = *g;
+    if (m.stopped) row["stopped"] = true;
     return row;
 }
 
@@ -87,7 +88,37 @@ std::string objective_line(const ComparedMethod& m) {
     std::string proven;
     if (m.bound) proven = fmt::format(" (at least {:.4g})", *m.bound);
     if (const auto g = gap(m)) proven = fmt::format(" (at least {:.4g}, gap {:.1f}%)", *m.bound, 100 * *g);
-    return fmt::format("{:<22} {:.4g}{}  {}\n", m.name, m.value, proven, m.objective);
+    return fmt::format("{:<22} {:.4g}{}  {}{}\n", m.name, m.value, proven, m.objective,
+                       m.stopped ? "; stopped by its limit before its program was solved" : "");
+}
+
+// What one would take, and what that gains.
+std::string fastest_line(const Scenario& s, const Options& o, const std::vector<ComparedMethod>& methods) {
+    std::vector<const ComparedMethod*> placed;
+    for (const ComparedMethod& m : methods)
+        if (m.failure.empty()) placed.push_back(&m);
+    std::stable_sort(placed.begin(), placed.end(),
+                     [](const auto* a, const auto* b) { return a->layer_mean_s < b->layer_mean_s; });
+    const ComparedMethod& best = *placed[0];
+    std::string text =
+        fmt::format("\nfastest      {}: {:.4g} ms a layer, {:.4g} tokens/s through the {} layers", best.name,
+                    best.layer_mean_s * 1e3,
+                    static_cast<double>(s.batch.tokens()) / best.layer_mean_s / static_cast<double>(s.model.moe_layers),
+                    s.model.moe_layers);
+    if (placed.size() > 1)
+        text += fmt::format("; next {}, {:+.1f}%", placed[1]->name,
+                            100 * (placed[1]->layer_mean_s / best.layer_mean_s - 1));
+    if (!o.out.empty()) text += fmt::format("\nplacement    {}/{}.placement.json", o.out, best.name);
+    return text + "\n";
+}
+
+// The copies that were asked for, and who makes none.
+std::string without_copies(const Options& o) {
+    std::vector<std::string> without;
+    for (const std::string& name : o.compare.methods)
+        if (!planner_method(name).uses.copies) without.push_back(name);
+    if (o.compare.planning.redundant == 0 || without.empty()) return {};
+    return fmt::format("note: one copy of each expert, whatever --redundant says: {}\n", fmt::join(without, ", "));
 }
 
 std::string shift_text(const WorkloadShift& shift) {
@@ -100,7 +131,8 @@ std::string shift_text(const WorkloadShift& shift) {
     return text;
 }
 
-std::string table(const Scenario& s, const CompareOptions& o, const Comparison& c) {
+std::string table(const Scenario& s, const Options& options, const Comparison& c) {
+    const CompareOptions& o = options.compare;
     std::string text = fmt::format(
         "{}\n  a MoE layer under each placement, learned from {} tokens, judged on {} batches that nothing was learned "
         "from; times in ms\n\n",
@@ -114,15 +146,17 @@ std::string table(const Scenario& s, const CompareOptions& o, const Comparison& 
     text += "\nwhat each made small, and the best proven bound of it where there is one\n";
     for (const ComparedMethod& m : c.methods)
         if (m.failure.empty()) text += objective_line(m);
+    text += fastest_line(s, options, c.methods);
     text +=
-        "\nremote: copies of a token that a dispatch takes to other GPUs, a layer; by NIC: those that pass one\n"
+        "\nlayer: its mean over batches, p95: what 95% of them do not exceed\nremote: copies of a token that a "
+        "dispatch takes to other GPUs, a layer; by NIC: those that pass one\n"
         "max/mean: load of GPUs, mean over layers; memory: of the fullest GPU; copies: of an expert; percent: against "
         "the first line\n";
     const auto wanted = static_cast<std::int64_t>(o.batches) * s.batch.tokens();
     if (c.recorded_tokens && *c.recorded_tokens < wanted)
         text += fmt::format("note: the recording has {} tokens to judge by, the batches {}: it begins again\n",
                             *c.recorded_tokens, wanted);
-    return text + shift_text(c.shift);
+    return text + without_copies(options) + shift_text(c.shift);
 }
 
 std::string compared(const Scenario& scenario, Options& o, const std::function<void(const std::string&)>& progress) {
@@ -130,7 +164,7 @@ std::string compared(const Scenario& scenario, Options& o, const std::function<v
     o.compare.method = o.planning.method;
     o.compare.effort = o.planning.effort;
     const Comparison methods = compare(scenario, o.scenario, o.compare, progress);
-    return o.json ? document(scenario, o.compare, methods) : table(scenario, o.compare, methods);
+    return o.json ? document(scenario, o.compare, methods) : table(scenario, o, methods);
 }
 
 std::string compared_over_time(const Scenario& scenario, Options& o,
@@ -160,10 +194,12 @@ void compare_placements(Options o) {
     }
     const bool shows = isatty(STDERR_FILENO) == 1;
     const auto progress = [&](const std::string& what) {
-        if (shows) fmt::print(stderr, "{}\n", what);
+        if (shows) fmt::print(stderr, "\r{}\033[K", what);
     };
     const bool over_time = !o.replanning.intervals.empty();
-    print(over_time ? compared_over_time(scenario, o, progress) : compared(scenario, o, progress));
+    const std::string text = over_time ? compared_over_time(scenario, o, progress) : compared(scenario, o, progress);
+    if (shows) fmt::print(stderr, "\r\033[K");
+    print(text);
 }
 
 // The options of placements over time, which leave out those that are about one moment.
@@ -201,7 +237,8 @@ void add_compare_command(CLI::App& app) {
     command->add_option("--batches", options->compare.batches, "that placements are judged on (4)")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1000}));
     command->add_flag("--json", options->json, "a document on stdout instead of the table");
-    command->add_option("--out", options->out, "a folder for the scenarios that were run, and their results");
+    command->add_option("--out", options->out,
+                        "a folder for the placements, the scenarios that were run, and their results");
     add_planning_options(*command, options->planning);
     add_replanning_options(*command, *options);
     command->callback([options, command] {

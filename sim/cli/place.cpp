@@ -14,7 +14,6 @@
 #include "cli/temporary_folder.hpp"
 #include "config/placement_formats/write_placement.hpp"
 #include "config/scenario_json.hpp"
-#include "placement/document.hpp"
 #include "planner/stopwatch.hpp"
 #include "study/simulated_makespans.hpp"
 
@@ -48,17 +47,17 @@ void place(const Options& o) {
     const PlannerResult result = method.plan(problem, options, o.planning.effort, shown_search());
     if (isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r\033[K");
     check_fits(problem, result.placement);
-    PlacementDocument document = to_document(result.placement, fmt::format("{} for {}", method.name, scenario.name));
-    document.method = method.name;
-    document.source = fmt::format("learned from {} tokens of {}", problem.workload.tokens,
-                                  o.planning.planning.learn.empty() ? o.scenario : o.planning.planning.learn);
-    document.objective = PlacementObjective{result.objective, result.value, result.bound};
-    if (!o.out.empty()) write_file(o.out, placement_text(document, PlacementFormat::moesim));
+    if (!o.out.empty()) {
+        const PlacementDocument document =
+            planned_document(result, method, scenario, o.scenario, problem, o.planning.planning);
+        write_file(o.out, placement_text(document, PlacementFormat::moesim));
+    }
     std::string text = fmt::format("{}: {}\n\n", method.name, method.what);
     text += fmt::format("learned from {} tokens, {} layers of {} experts, top-{}\n", problem.workload.tokens,
                         problem.workload.layers, problem.workload.experts, problem.workload.top_k);
     text += fmt::format("objective    {:.4g} ({})\n", result.value, result.objective);
     if (result.bound) text += fmt::format("at least     {:.4g}, proven\n", *result.bound);
+    if (result.stopped) text += "stopped      by its limit, before its program was solved\n";
     text += fmt::format("took         {:.3f} s\n", result.took.value());
     if (!o.out.empty())
         text += fmt::format("\nwritten      {0} (in a scenario: \"placement\": {{\"file\": \"{0}\"}})\n", o.out);

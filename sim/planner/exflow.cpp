@@ -68,6 +68,7 @@ CrossingCase cut_out(const WorkloadCounts& w, const Matrix<unsigned char>& wante
 struct Stage {
     Place place;
     double bound = 0;  // tokens
+    bool solved = false;
 };
 
 Stage solve_stage(const CrossingCase& c, const ExflowOptions& options, SolveOptions search, const std::string& name) {
@@ -84,7 +85,7 @@ Stage solve_stage(const CrossingCase& c, const ExflowOptions& options, SolveOpti
     const Solution s = solve(p.program, search);
     if (s.x.empty()) throw CheckFailed("exflow: no placement was found within the limits");
     // Tokens are whole, so what is above a number of them is above the next one.
-    return {p.x.place(s.x), std::isfinite(s.bound) ? std::max(0.0, std::ceil(s.bound - 1e-6)) : 0};
+    return {p.x.place(s.x), std::isfinite(s.bound) ? std::max(0.0, std::ceil(s.bound - 1e-6)) : 0, s.optimal};
 }
 
 class Exflow {
@@ -125,9 +126,11 @@ class Exflow {
         c.memory.push_back(positions * memory_limit(problem_));
     }
 
-    Stage stage(CrossingCase& c, double share, const std::string& name) const {
+    Stage stage(CrossingCase& c, double share, const std::string& name) {
         if (!options_.start) follow_greedily(c.flow, c.start, c.sizes.size());
-        return solve_stage(c, options_, effort_.part(share), name);
+        Stage solved = solve_stage(c, options_, effort_.part(share), name);
+        stopped_ = stopped_ || !solved.solved;
+        return solved;
     }
 
     // Deals some experts to some positions; returns the bound.
@@ -176,14 +179,19 @@ class Exflow {
                     if (place_(l, a) != place_(l + 1, b)) crossing += flow[l](a, b);
                 }
         const double scale = all > 0 ? 1 / all : 0;
-        return {Placement(place_, problem_.positions.count()), "share of first choices of adjacent layers that cross",
-                crossing * scale, bound * scale, effort_.took()};
+        return {Placement(place_, problem_.positions.count()),
+                "share of first choices of adjacent layers that cross",
+                crossing * scale,
+                bound * scale,
+                effort_.took(),
+                stopped_};
     }
 
     const PlannerProblem& problem_;
     const ExflowOptions& options_;
     ProgramEffort effort_;
     Matrix<std::uint32_t> place_;  // [layer][expert]: positions
+    bool stopped_ = false;
 };
 
 }  // namespace

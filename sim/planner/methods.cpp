@@ -15,6 +15,7 @@
 #include "planner/eplb.hpp"
 #include "planner/exflow.hpp"
 #include "planner/fixed_placements.hpp"
+#include "planner/free_slots.hpp"
 #include "planner/graph_plan.hpp"
 #include "planner/layer_time_search.hpp"
 #include "planner/load_balance.hpp"
@@ -84,15 +85,15 @@ std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o
 
 // The fastest in simulation, where there is one, of what was found and all starts: the closed form leaves out what no
 // single layer shows.
-PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, const PlannerProblem& p,
-                        const MethodOptions& o, const Fabric& fabric) {
+PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, const MethodOptions& o,
+                        const LayerTimeModel& model) {
     if (!o.simulate) return found;
     others.insert(others.begin(), found.placement);
     const std::vector<Seconds> times = o.simulate(others);
     const auto fastest = static_cast<std::size_t>(std::min_element(times.begin(), times.end()) - times.begin());
     if (fastest == 0) return found;
     found.placement = others[fastest];
-    found.value = LayerTimeModel(p.workload, *o.scenario, fabric, layer_time_tokens).mean_time(found.placement).value();
+    found.value = model.mean_time(found.placement).value();
     return found;
 }
 
@@ -116,7 +117,12 @@ PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effo
     if (effort.seconds) rest.seconds = std::max(0.001, *effort.seconds - watch.elapsed().value());
     const Fabric fabric = build_fabric(o.scenario->topology);
     PlannerResult result = layer_time_plan(p, *o.scenario, fabric, starts, rest, progress);
-    result = confirmed(std::move(result), std::move(starts), p, o, fabric);
+    const LayerTimeModel model(p.workload, *o.scenario, fabric, layer_time_tokens);
+    if (Placement full = with_full_slots(p, model, result.placement); full != result.placement) {
+        result.value = model.mean_time(full).value();
+        result.placement = std::move(full);
+    }
+    result = confirmed(std::move(result), std::move(starts), o, model);
     result.took = watch.elapsed();
     return result;
 }

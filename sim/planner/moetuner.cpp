@@ -257,6 +257,7 @@ ClusterLabels moetuner_labels(const PlannerProblem& problem, const ExpertCluster
     ClusterLabels labels{p.read(s.x)};
     labels.value = heaviest_pairs(problem, at_positions(clusters, labels.position));
     labels.bound = std::clamp(s.bound, 0.0, labels.value);
+    labels.solved = s.optimal;
     return labels;
 }
 
@@ -266,7 +267,7 @@ MoetunerResult moetuner_plan(const PlannerProblem& problem, const MoetunerOption
     const ClusterLabels labels = moetuner_labels(problem, clusters, options, clock);
     return {{Placement(at_positions(clusters, labels.position), problem.positions.count()),
              "s a byte of a token, of the heaviest pair of positions, summed over layers", labels.value, std::nullopt,
-             clock.took()},
+             clock.took(), !(clusters.solved && labels.solved)},
             clusters.load > 0 ? clusters.deviation / clusters.load : 0,
             labels.bound};
 }

@@ -24,6 +24,7 @@ struct ExpertClusters {
     double deviation_bound = 0;     // proven: no clusters deviate by less
     double load = 0;                // of all experts and layers; deviation / load is what to look at, as the bound
                                     // most often is 0
+    bool solved = true;             // proven: none deviate by less
 };
 
 // min sum |T[c,l] - mean_l|, every expert in exactly one cluster. Layers do not meet in it, so each is a program of its
@@ -48,6 +49,7 @@ MoetunerResult moetuner_plan(const PlannerProblem& problem, const MoetunerOption
 struct ClusterLabels {
     Matrix<std::uint32_t> position;  // [layer][cluster]
     double value = 0, bound = 0;
+    bool solved = false;
 };
 ClusterLabels moetuner_labels(const PlannerProblem& problem, const ExpertClusters& clusters,
                               const MoetunerOptions& options, const ProgramEffort& effort);

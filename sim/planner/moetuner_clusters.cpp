@@ -121,6 +121,7 @@ ExpertClusters moetuner_clusters(const PlannerProblem& problem, const MoetunerOp
         const auto start_sums = sums(load, start[0], clusters);
         for (std::size_t c = 0; c < clusters; ++c) search.start[first_deviation + c] = std::abs(start_sums[c] - mean);
         const Solution s = solve(program, search);
+        result.solved = result.solved && (least || s.optimal);
         const auto place = x.place(s.x)[0];
         std::copy(place.begin(), place.end(), result.cluster.row(l).begin());
         for (const std::uint32_t c : place) ++result.size(l, c);

@@ -52,6 +52,7 @@ struct PlannerResult {
     double value = 0;             // of the placement; less is better
     std::optional<double> bound;  // proven: no placement that the method allows has less
     Seconds took{};               // wall time
+    bool stopped = false;         // by its limits, before an integer program of it was solved
 };
 
 }  // namespace moesim

@@ -149,8 +149,12 @@ PlannerResult topology_plan(const PlannerProblem& problem, const TopologyProgram
     const Matrix<std::uint32_t> place = p.read(s.x);
     const double value = transition_cost(problem.workload, place, distance);
     const double all = all_transitions(problem.workload);
-    return {Placement(place, problem.positions.count()), "s a byte of a token, mean of transitions between layers",
-            value, std::clamp(all > 0 ? s.bound / all : 0, 0.0, value), clock.took()};
+    return {Placement(place, problem.positions.count()),
+            "s a byte of a token, mean of transitions between layers",
+            value,
+            std::clamp(all > 0 ? s.bound / all : 0, 0.0, value),
+            clock.took(),
+            !s.optimal};
 }
 
 }  // namespace moesim

@@ -1,5 +1,7 @@
 #include "study/compare.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -8,8 +10,9 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "config/placement_document.hpp"
-#include "placement/document.hpp"
+#include "config/placement_formats/write_placement.hpp"
 #include "study/run_apart.hpp"
 #include "study/simulated_makespans.hpp"
 
@@ -101,6 +104,7 @@ ComparedMethod planned(const std::string& name, const PlannerResult& plan) {
     m.value = plan.value;
     m.bound = plan.bound;
     m.solve_s = plan.took.value();
+    m.stopped = plan.stopped;
     return m;
 }
 
@@ -118,20 +122,24 @@ Comparison compare(const Scenario& scenario, const std::string& origin, const Co
     Comparison c;
     c.learned_tokens = problem.workload.tokens;
     c.recorded_tokens = recorded_to_judge(scenario, origin, o.planning);
-    std::vector<Scenario> runs;
+    std::vector<NamedRun> runs;
     for (const std::string& name : o.methods) {
         progress("placing: " + name);
         try {
             MethodOptions own = method;
             own.program_file = program_file_of(method.program_file, name);
-            const PlannerResult plan = planner_method(name).plan(problem, own, o.effort, {});
+            const PlannerMethod& with = planner_method(name);
+            const PlannerResult plan = with.plan(problem, own, o.effort, {});
             check_fits(problem, plan.placement);
             ComparedMethod m = planned(name, plan);
-            const auto document = std::make_shared<const PlacementDocument>(to_document(plan.placement, name));
+            const auto document = std::make_shared<const PlacementDocument>(
+                planned_document(plan, with, scenario, origin, problem, o.planning));
             m.copies = mean_copies(*document);
-            for (Scenario judged : batches) {
-                judged.placement.document = document;
-                runs.push_back(std::move(judged));
+            write_file(std::filesystem::path(o.folder) / (name + ".placement.json"),
+                       placement_text(*document, PlacementFormat::moesim));
+            for (std::size_t b = 0; b < batches.size(); ++b) {
+                runs.push_back({fmt::format("{}-{}", name, b + 1), batches[b]});
+                runs.back().scenario.placement.document = document;
             }
             c.methods.push_back(std::move(m));
         } catch (const Error& e) {
@@ -144,9 +152,12 @@ Comparison compare(const Scenario& scenario, const std::string& origin, const Co
     }
     if (runs.empty())
         throw CheckFailed("no method found a placement; " + c.methods[0].name + ": " + c.methods[0].failure);
-    progress("simulating");
+    const auto simulated = [&](std::size_t ended) {
+        progress(fmt::format("simulated: {} of {} batches", ended, runs.size()));
+    };
+    simulated(0);
     bool judged_one = false;
-    auto outcomes = try_apart(o.program, runs, o.folder);
+    auto outcomes = try_apart(o.program, runs, o.folder, simulated);
     std::size_t first = 0;
     for (ComparedMethod& m : c.methods) {
         if (!m.failure.empty()) continue;

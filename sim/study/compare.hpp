@@ -19,7 +19,7 @@ struct CompareOptions {
     MethodOptions method;
     Effort effort;
     std::string program;  // that runs scenarios
-    std::string folder;   // for scenarios and results
+    std::string folder;   // for placements, scenarios and results, by the names of methods
 };
 
 // What a method's placement did to the judged batches. Times are of one MoE layer, means over layers and ranks.
@@ -36,7 +36,8 @@ struct ComparedMethod {
     double value = 0;
     std::optional<double> bound;  // the best that any method proved of the same objective
     double solve_s = 0;
-    std::string failure;  // why there is no placement; then nothing else but the name is of use
+    bool stopped = false;  // by its limits, before an integer program of it was solved
+    std::string failure;   // why there is no placement; then nothing else but the name is of use
 };
 
 struct Comparison {
@@ -48,7 +49,7 @@ struct Comparison {
 
 // A method that finds no placement keeps its line, with its failure. Throws InputError as planner_problem(),
 // judged_batches() and the runs do, where a method has an unknown name or is named twice, or where all fail.
-// `progress`: what is being done.
+// `progress`: what is being done, from any thread, one call at a time.
 Comparison compare(const Scenario& scenario, const std::string& origin, const CompareOptions& options,
                    const std::function<void(const std::string&)>& progress);
 

@@ -16,6 +16,7 @@
 #include "cost/stage_cost.hpp"
 #include "engine/memory_layout.hpp"
 #include "network/message.hpp"
+#include "placement/document.hpp"
 #include "study/routing_of.hpp"
 #include "topology/fabric.hpp"
 #include "traffic/grid.hpp"
@@ -181,6 +182,17 @@ std::vector<Scenario> judged_batches(const Scenario& s, const std::string& origi
     // A batch that is learned from may have more tokens than a planner looks at.
     const std::int64_t learned = elsewhere ? 0 : std::max(first_tokens(s, o.tokens).batch.tokens(), s.batch.tokens());
     return following_batches(s, s.batch.first_token + learned, batches);
+}
+
+PlacementDocument planned_document(const PlannerResult& result, const PlannerMethod& method, const Scenario& scenario,
+                                   const std::string& origin, const PlannerProblem& problem,
+                                   const PlanningOptions& options) {
+    PlacementDocument document = to_document(result.placement, fmt::format("{} for {}", method.name, scenario.name));
+    document.method = method.name;
+    document.source = fmt::format("learned from {} tokens of {}", problem.workload.tokens,
+                                  options.learn.empty() ? origin : options.learn);
+    document.objective = PlacementObjective{result.objective, result.value, result.bound};
+    return document;
 }
 
 }  // namespace moesim

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "config/placement_document.hpp"
 #include "config/scenario.hpp"
 #include "config/trace/trace.hpp"
 #include "planner/methods.hpp"
@@ -43,5 +44,10 @@ std::optional<std::int64_t> recorded_to_judge(const Scenario& scenario, const st
 // into `folder`; else tokens that come after those learned from.  [batch]
 std::vector<Scenario> judged_batches(const Scenario& scenario, const std::string& origin,
                                      const PlanningOptions& options, std::size_t batches, const std::string& folder);
+
+// A method's placement with what it is and whence. `origin`: the scenario's file.
+PlacementDocument planned_document(const PlannerResult& result, const PlannerMethod& method, const Scenario& scenario,
+                                   const std::string& origin, const PlannerProblem& problem,
+                                   const PlanningOptions& options);
 
 }  // namespace moesim

@@ -184,21 +184,22 @@ class Runs {
         auto& document = documents_[placement];
         if (!document) document = std::make_shared<const PlacementDocument>(to_document(*placement, "planned"));
         runs_of_[step].emplace_back(placement, all_.size());
-        all_.push_back(at_[step]);
-        all_.back().placement.document = document;
+        all_.push_back({std::to_string(all_.size()), at_[step]});
+        all_.back().scenario.placement.document = document;
         return all_.size() - 1;
     }
-    [[nodiscard]] const std::vector<Scenario>& all() const { return all_; }
+    [[nodiscard]] const std::vector<NamedRun>& all() const { return all_; }
 
   private:
     std::vector<Scenario> at_;                                          // [step]
     std::vector<std::vector<std::pair<Shared, std::size_t>>> runs_of_;  // [step]
     std::map<Shared, std::shared_ptr<const PlacementDocument>> documents_;
-    std::vector<Scenario> all_;
+    std::vector<NamedRun> all_;
 };
 
 // The line's times, and the oracle's beside.
-void judge(std::vector<MethodCourses>& methods, Runs& runs, const ReplanningOptions& o) {
+void judge(std::vector<MethodCourses>& methods, Runs& runs, const ReplanningOptions& o,
+           const std::function<void(const std::string&)>& progress) {
     const auto each = [&](auto visit) {
         for (MethodCourses& m : methods)
             for (Course& c : m.courses)
@@ -208,7 +209,9 @@ void judge(std::vector<MethodCourses>& methods, Runs& runs, const ReplanningOpti
                 }
     };
     each([](ReplannedStep&, std::size_t, std::size_t) {});
-    const std::vector<Seconds> times = makespans_apart(o.program, runs.all(), o.folder);
+    const std::vector<Seconds> times = makespans_apart(o.program, runs.all(), o.folder, [&](std::size_t ended) {
+        progress(fmt::format("simulated: {} of {} steps", ended, runs.all().size()));
+    });
     each([&](ReplannedStep& s, std::size_t own, std::size_t oracle) {
         s.time = times[own];
         s.oracle = times[oracle];
@@ -269,9 +272,8 @@ Replanning replan_over_time(const Scenario& scenario, const std::string& origin,
     std::vector<MethodCourses>& methods = planning.methods();
     if (std::all_of(methods.begin(), methods.end(), [](const auto& m) { return !m.failure.empty(); }))
         throw CheckFailed("no method found a placement; " + methods[0].name + ": " + methods[0].failure);
-    progress("simulating");
     Runs runs(s, planning.warm_up(), o.steps);
-    judge(methods, runs, o);
+    judge(methods, runs, o, progress);
 
     Replanning result;
     result.warm_up = planning.warm_up();

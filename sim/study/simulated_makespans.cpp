@@ -27,12 +27,12 @@ std::function<std::vector<Seconds>(const std::vector<Placement>&)> simulated_mak
         std::filesystem::create_directories(apart, error);
         if (error) throw InputError(apart + ": cannot create the folder: " + error.message());
         const std::vector<Scenario> batches = learned_batches(scenario, origin, options, most_batches, apart);
-        std::vector<Scenario> runs;
+        std::vector<NamedRun> runs;
         for (const Placement& placement : placements) {
             const auto document = std::make_shared<const PlacementDocument>(to_document(placement, "candidate"));
             for (Scenario batch : batches) {
                 batch.placement.document = document;
-                runs.push_back(std::move(batch));
+                runs.push_back({std::to_string(runs.size()), std::move(batch)});
             }
         }
         const std::vector<Seconds> makespans = makespans_apart(program, runs, apart);

@@ -11,8 +11,8 @@
 namespace moesim {
 
 // The mean over some batches that are learned from, so that nothing is known of what is judged. Runs in processes of
-// `program` and writes their files into `folder`/learned when it is called. Throws as learned_batches() and run_apart()
-// do.
+// `program` and writes their files into `folder`/learned when it is called. Throws as learned_batches() and
+// makespans_apart() do.
 std::function<std::vector<Seconds>(const std::vector<Placement>&)> simulated_makespans(const Scenario& scenario,
                                                                                        const std::string& origin,
                                                                                        const PlanningOptions& options,

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/random.hpp"
+#include "planner/free_slots.hpp"
 #include "planner/layer_time_search.hpp"
 #include "planner/layer_time_state.hpp"
 #include "support/catch.hpp"
@@ -102,5 +103,29 @@ TEST_CASE("a search on layer times keeps to the memory of positions") {
         effort.iterations = 2000;
         const Placement found = layer_time_plan(c.problem, c.scenario, c.fabric, {start}, effort).placement;
         for (std::size_t p = 0; p < c.problem.positions.count(); ++p) CHECK(found.experts_at(p) <= most);
+    }
+}
+
+TEST_CASE("free slots are filled, where there is memory, by copies that keep the ones before") {
+    for (std::uint64_t number = 0; number < 60; ++number) {
+        INFO("case " << number);
+        LayerTimeCase c = layer_time_case(number);
+        const std::size_t positions = c.problem.positions.count(), layers = c.problem.workload.layers;
+        const LayerTimeModel model(c.problem.workload, c.scenario, c.fabric);
+        const Placement start = slotted_placement(c.problem, number, false);
+        const Placement full = with_full_slots(c.problem, model, start);
+        for (std::size_t l = 0; l < layers; ++l) {
+            std::vector<std::size_t> held(positions);
+            for (std::size_t e = 0; e < start.experts(); ++e) {
+                const auto before = start.replicas(LayerId(l), e), now = full.replicas(LayerId(l), e);
+                CHECK(std::includes(now.begin(), now.end(), before.begin(), before.end()));
+                for (const std::uint32_t p : now) ++held[p];
+            }
+            const bool fits = c.problem.slots <= start.experts();  // no second copy of an expert in one place
+            if (fits) CHECK(held == std::vector<std::size_t>(positions, c.problem.slots));
+        }
+        c.problem.expert_bytes = Bytes(10);
+        c.problem.memory = Bytes(static_cast<std::int64_t>(layers * c.problem.slots) * 10 - 1);
+        CHECK(with_full_slots(c.problem, model, start) == start);
     }
 }

@@ -82,7 +82,7 @@ std::vector<JudgedRun> judge(const Scenario& scenario, const std::vector<std::st
     PlanningOptions planning;
     planning.tokens = options.tokens;
     const Scenario batch = judged_batches(scenario, origin, planning, 1, folder.path()).front();
-    std::vector<Scenario> runs;
+    std::vector<NamedRun> runs;
     std::vector<double> crossing;
     for (const std::string& name : methods) {
         planning.redundant = name == "moetuner_uneven" ? slots_of_any_size(scenario) : 0;
@@ -90,12 +90,16 @@ std::vector<JudgedRun> judge(const Scenario& scenario, const std::vector<std::st
         const PlannerResult plan =
             planner_method(name).plan(problem, method_options(scenario, {}), {0, options.seconds, {}}, {});
         crossing.push_back(problem.workload.layers > 1 ? crossing_share(problem.workload, plan.placement) : 0);
-        runs.push_back(batch);
-        runs.back().placement.document = std::make_shared<const PlacementDocument>(to_document(plan.placement, name));
+        runs.push_back({name, batch});
+        runs.back().scenario.placement.document =
+            std::make_shared<const PlacementDocument>(to_document(plan.placement, name));
     }
-    const auto results = run_apart(MOESIM_PROGRAM, runs, folder.path());
+    const auto outcomes = try_apart(MOESIM_PROGRAM, runs, folder.path());
     std::vector<JudgedRun> all;
-    for (std::size_t i = 0; i < results.size(); ++i) all.push_back(judged(scenario, results[i], crossing[i]));
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        if (!outcomes[i].failure.empty()) throw CheckFailed(outcomes[i].failure);
+        all.push_back(judged(scenario, outcomes[i].result, crossing[i]));
+    }
     return all;
 }
 

@@ -9,11 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 namespace moesim::test {
 namespace {
@@ -48,8 +50,18 @@ bool give_up_override() {
         if (std::signal(SIGXFSZ, SIG_IGN) == SIG_ERR || ::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(127);
     }
     if (c.unprivileged && !give_up_override()) ::_exit(127);
+    if (!c.temporary.empty()) ::setenv("TMPDIR", c.temporary.c_str(), 1);
     ::execve(MOESIM_PROGRAM, arguments.data(), environ);
     ::_exit(127);
+}
+
+void send_when_begun(pid_t child, const Conditions& c) {
+    const auto runs = [&] {
+        siginfo_t ended{};
+        return ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0;
+    };
+    while (fs::is_empty(c.temporary) && runs()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ::kill(child, c.signal);
 }
 
 }  // namespace
@@ -96,6 +108,7 @@ Ended run_process(const std::vector<std::string>& arguments, const Conditions& c
     ::close(out[1]);
     ::close(err[1]);
     Ended ended;
+    if (conditions.signal != 0) send_when_begun(child, conditions);
     ended.out = read_all(out[0]);
     ended.err = read_all(err[0]);  // short: it never fills the pipe while stdout is read
     int status = 0;

@@ -32,6 +32,8 @@ struct Conditions {
     bool err_closed = false;
     bool unprivileged = false;  // held to the rights of files and folders, even where the test runs as root
     long largest_file = -1;     // bytes that a file may have (a full disk, to the program); -1: any
+    std::string temporary;      // the folder for temporary files, if not the system's
+    int signal = 0;             // sent once there is something in `temporary`
 };
 
 struct Ended {

@@ -1,4 +1,6 @@
 // The way to CBC: programs whose answers are worked out by hand.
+#include <CbcModel.hpp>
+#include <OsiClpSolverInterface.hpp>
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -32,6 +34,18 @@ std::string text_of(const std::string& path) {
     std::ostringstream text;
     text << std::ifstream(path).rdbuf();
     return text.str();
+}
+
+// What another program finds in the file.
+double optimum_in(const std::string& file) {
+    OsiClpSolverInterface solver;
+    solver.messageHandler()->setLogLevel(0);
+    REQUIRE((file.ends_with(".lp") ? solver.readLp(file.c_str()) : solver.readMps(file.c_str(), "")) == 0);
+    CbcModel model(solver);
+    model.setLogLevel(0);
+    model.branchAndBound();
+    REQUIRE(model.isProvenOptimal());
+    return model.getObjValue();
 }
 
 }  // namespace
@@ -125,6 +139,8 @@ TEST_CASE("integer program: as files, by readable names") {
     for (const char* name : {"weight_all", "x_0", "x_1", "x_2"}) CHECK(says(text_of(lp), name));
     write_program(knapsack(), mps);
     for (const char* name : {"weight_all", "x_0", "x_1", "x_2"}) CHECK(says(text_of(mps), name));
+    CHECK(optimum_in(lp) == Approx(-7));
+    CHECK(optimum_in(mps) == Approx(-7));
     CHECK_THROWS_AS(write_program(knapsack(), (folder.path() / "no such folder" / "x.lp").string()), InputError);
 }
 

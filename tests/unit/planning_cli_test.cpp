@@ -1,5 +1,6 @@
 // moesim place and moesim compare, as a user meets them.
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -51,6 +52,20 @@ TEST_CASE("a placement is computed, and a scenario runs with it", "[planning-cli
     CHECK(json::parse(ran.out)["makespan_s"].get<double>() < json::parse(before.out)["makespan_s"].get<double>());
 }
 
+TEST_CASE("what a search places with copies can be given to engines, which want full slots", "[planning-cli]") {
+    const Folder folder;
+    const fs::path scenario = small_scenario(folder, skewed), out = folder.path() / "placement.json";
+    const Ended placed =
+        run_process({"place", scenario, "--method", "search", "--redundant", "16", "--iterations", "3000", "-o", out});
+    INFO(placed.err);
+    REQUIRE(placed.exit_code == 0);
+    for (const char* format : {"eplb", "sglang", "vllm-ascend"}) {
+        const Ended ended = run_process({"placement", out, "--to", format});
+        INFO(format << ": " << ended.err);
+        CHECK(ended.exit_code == 0);
+    }
+}
+
 TEST_CASE("a comparison runs what a run with each placement gives", "[planning-cli]") {
     const Folder folder;
     const fs::path scenario = small_scenario(folder, skewed), out = folder.path() / "runs";
@@ -63,11 +78,16 @@ TEST_CASE("a comparison runs what a run with each placement gives", "[planning-c
     for (std::size_t m = 0; m < 3; ++m) {
         double sum = 0;
         for (std::size_t b = 0; b < 2; ++b)
-            sum += json::parse(slurp(out / (std::to_string(2 * m + b) + ".result.json")))["makespan_s"].get<double>();
+            sum += json::parse(slurp(out / (d["methods"][m]["method"].get<std::string>() + "-" + std::to_string(b + 1) +
+                                            ".result.json")))["makespan_s"]
+                       .get<double>();
         // Two layers, two batches.
         CHECK(d["methods"][m]["layer_mean_s"].get<double>() == Approx(sum / 4).epsilon(1e-12));
     }
     CHECK(d["methods"][1]["layer_mean_s"].get<double>() < d["methods"][0]["layer_mean_s"].get<double>());
+    const json eplb = json::parse(slurp(out / "eplb.placement.json"));
+    CHECK(eplb["schema"] == "moesim.placement/1");
+    CHECK(eplb == json::parse(slurp(out / "eplb-1.scenario.json"))["placement"]["file"]);
     const double experts = d["scenario"]["model"]["experts"].get<double>();
     CHECK(d["methods"][2]["copies_per_expert"].get<double>() == Approx(1 + 16 / experts));
     CHECK(d["methods"][2]["load_max_over_mean"].get<double>() < d["methods"][1]["load_max_over_mean"].get<double>());
@@ -211,7 +231,7 @@ TEST_CASE("a search is no slower than its starts when all are simulated", "[plan
     std::vector<double> sums(times.size() / 8);
     for (std::size_t i = 0; i < times.size(); ++i) sums[i / 8] += times[i];
     // Judged by the tokens that it was learned from, the placement that was chosen is the fastest of them.
-    json s = json::parse(slurp(out / "0.scenario.json"));
+    json s = json::parse(slurp(out / "search-1.scenario.json"));
     double sum = 0;
     for (int b = 0; b < 8; ++b) {
         s["batch"]["first_token"] = b * 8192;
@@ -240,6 +260,21 @@ TEST_CASE("tokens that came before move the choices of a batch along", "[plannin
     const std::string half = routing({{"sequences", 8}, {"tokens_per_sequence", 512}, {"first_token", 4096}}, "half");
     const std::size_t choices = (all.size() - 128) / 2;  // NumPy's header takes 128 bytes
     CHECK(all.substr(all.size() - choices) == half.substr(half.size() - choices));
+}
+
+TEST_CASE("a comparison that is broken off leaves nothing behind", "[planning-cli]") {
+    for (const int signal : {SIGINT, SIGTERM}) {
+        const Folder folder, temporary;
+        json s = json::parse(slurp(small_scenario(folder, skewed)));
+        s["batch"] = {{"sequences", 1024}, {"tokens_per_sequence", 2048}};  // seconds, if nothing ends it
+        Conditions conditions;
+        conditions.temporary = temporary.path().string();
+        conditions.signal = signal;
+        const Ended ended =
+            run_process({"compare", folder.write("long.json", s.dump()), "--methods", "contiguous"}, conditions);
+        CHECK(ended.exit_code == 128 + signal);
+        CHECK(temporary.names().empty());
+    }
 }
 
 TEST_CASE("wrong uses of place and compare are told in one line", "[planning-cli]") {

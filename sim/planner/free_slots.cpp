@@ -1,0 +1,79 @@
+#include "planner/free_slots.hpp"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "planner/layer_time_state.hpp"
+
+namespace moesim {
+namespace {
+
+using Layer = std::vector<LayerTimeState::Copies>;
+
+constexpr std::size_t tried = 8;  // experts for each slot: copies of those that nobody chooses gain nothing
+
+LayerTimeState::Copies with_one_more(LayerTimeState::Copies copies, std::uint32_t position) {
+    copies.insert(std::upper_bound(copies.begin(), copies.end(), position), position);
+    return copies;
+}
+
+// Those with the most choices a copy, of equal ones the lower id first.
+std::vector<std::size_t> busiest(const LayerTimeState& state, std::span<const double> load, std::uint32_t position) {
+    std::vector<std::pair<double, std::size_t>> candidates;
+    for (std::size_t e = 0; e < state.experts(); ++e)
+        if (!std::binary_search(state.copies(e).begin(), state.copies(e).end(), position))
+            candidates.emplace_back(-load[e] / static_cast<double>(state.copies(e).size()), e);
+    const std::size_t n = std::min(tried, candidates.size());
+    std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(n), candidates.end());
+    std::vector<std::size_t> experts;
+    experts.reserve(n);
+    for (std::size_t i = 0; i < n; ++i) experts.push_back(candidates[i].second);
+    return experts;
+}
+
+// load: [expert], choices.
+void fill(LayerTimeState& state, std::span<const double> load, std::size_t slots) {
+    for (std::uint32_t p = 0; p < state.positions(); ++p)
+        while (state.at(p).size() < slots) {
+            double least = std::numeric_limits<double>::infinity();
+            std::size_t best = state.experts();
+            for (const std::size_t e : busiest(state, load, p)) {
+                state.set(e, with_one_more(state.copies(e), p));
+                const double time = state.value().time;
+                state.undo();
+                if (time < least) least = time, best = e;
+            }
+            if (best == state.experts()) break;  // every expert is there already
+            state.set(best, with_one_more(state.copies(best), p));
+            state.value();
+            state.keep();
+        }
+}
+
+}  // namespace
+
+Placement with_full_slots(const PlannerProblem& problem, const LayerTimeModel& model, const Placement& placement) {
+    const std::size_t layers = placement.layers(), positions = placement.positions();
+    const bool some_free = problem.slots * positions > placement.experts();
+    const Bytes full = problem.expert_bytes * static_cast<std::int64_t>(layers * problem.slots);
+    if (!some_free || (problem.memory && full > *problem.memory)) return placement;
+    std::vector<Layer> filled(layers);
+    tbb::parallel_for(std::size_t{0}, layers, [&](std::size_t l) {
+        Layer copies;
+        for (std::size_t e = 0; e < placement.experts(); ++e) {
+            const auto at = placement.replicas(LayerId(l), e);
+            copies.emplace_back(at.begin(), at.end());
+        }
+        LayerTimeState state(model, LayerId(l), copies);
+        fill(state, problem.workload.load.row(l), problem.slots);
+        filled[l] = state.all_copies();
+    });
+    return {std::move(filled), positions};
+}
+
+}  // namespace moesim
