@@ -46,10 +46,12 @@ void add_planning_options(CLI::App& command, PlanningArguments& a) {
         .add_option("--write-program", a.method.program_file,
                     "file for the integer programs of exflow, moetuner and topology, .lp or .mps")
         ->check(not_a_program, "FILE.lp|FILE.mps");
-    CLI::Option* clock = command
-                             .add_option("--time-limit", a.effort.seconds,
-                                         "seconds that a method may search; search simulates its candidates after that")
-                             ->check(CLI::Range(0.001, 1e6));
+    CLI::Option* clock =
+        command
+            .add_option("--time-limit", a.effort.seconds,
+                        "seconds that a method may search; search simulates its candidates after that, for as "
+                        "long again, or one batch")
+            ->check(CLI::Range(0.001, 1e6));
     command.add_option("--iterations", a.effort.iterations, "that a search makes: the same result on every machine")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}))
         ->excludes(clock);

@@ -125,7 +125,8 @@ std::vector<std::string> arguments(const SolveOptions& options) {
 
 }  // namespace
 
-CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options) {
+CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options,
+                  const std::function<void(const CbcAnswer&)>& relaxed) {
     static std::mutex one_at_a_time;
     const std::lock_guard lock(one_at_a_time);
     const double scale = cost_scale(program);
@@ -161,6 +162,7 @@ CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options) {
         s.bound = s.value;
         return answer;
     }
+    if (relaxed) relaxed(answer);
     CbcModel model(solver);
     model.passInMessageHandler(&quiet);
     model.setLogLevel(0);

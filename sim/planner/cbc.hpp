@@ -1,5 +1,7 @@
 #pragma once
 // What CBC says of a program, before anyone judges it. For solve() and the search for reasons; planners call solve().
+#include <functional>
+
 #include "planner/solve.hpp"
 
 namespace moesim {
@@ -10,7 +12,9 @@ struct CbcAnswer {
     Solution solution;         // where it has x empty and no_solution is false, a limit came first
 };
 
-// Prints nothing. One at a time: CBC's driver is not known to be reentrant, so others wait.
-CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options);
+// Prints nothing. One at a time: CBC's driver is not known to be reentrant, so others wait. relaxed: what the first
+// relaxation alone says, where the search goes on.
+CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options,
+                  const std::function<void(const CbcAnswer&)>& relaxed = {});
 
 }  // namespace moesim

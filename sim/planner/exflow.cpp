@@ -83,7 +83,8 @@ Stage solve_stage(const CrossingCase& c, const ExflowOptions& options, SolveOpti
     options.files.write(p.program, name);
     search.start = std::move(p.start);
     const Solution s = solve(p.program, search);
-    if (s.x.empty()) throw CheckFailed("exflow: no placement was found within the limits");
+    if (s.x.empty())
+        throw CheckFailed("exflow: no placement was found within the limits: give it a longer --time-limit");
     // Tokens are whole, so what is above a number of them is above the next one.
     return {p.x.place(s.x), std::isfinite(s.bound) ? std::max(0.0, std::ceil(s.bound - 1e-6)) : 0, s.optimal};
 }

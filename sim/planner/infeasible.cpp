@@ -7,7 +7,7 @@
 #include <cmath>
 #include <optional>
 
-#include "planner/cbc.hpp"
+#include "planner/cbc_process.hpp"
 
 namespace moesim {
 namespace {
@@ -47,7 +47,7 @@ std::vector<double> attempt(const IntegerProgram& program) {
     SolveOptions enough;  // to find a solution of an elastic program that is nearly one of a placement
     enough.seconds = 10;
     enough.nodes = 1000;
-    return run_cbc(program, enough).solution.x;
+    return run_cbc_apart(program, enough).solution.x;
 }
 
 // Which columns run away when every infinite bound is put far out.

@@ -86,10 +86,10 @@ std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o
 // The fastest in simulation, where there is one, of what was found and all starts: the closed form leaves out what no
 // single layer shows.
 PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, const MethodOptions& o,
-                        const LayerTimeModel& model) {
+                        const LayerTimeModel& model, const Effort& effort) {
     if (!o.simulate) return found;
     others.insert(others.begin(), found.placement);
-    const std::vector<Seconds> times = o.simulate(others);
+    const std::vector<Seconds> times = o.simulate(others, effort.seconds);
     const auto fastest = static_cast<std::size_t>(std::min_element(times.begin(), times.end()) - times.begin());
     if (fastest == 0) return found;
     found.placement = others[fastest];
@@ -104,8 +104,8 @@ Effort limited_search(const PlannerProblem& p, Effort effort) {
     return effort;
 }
 
-// A tenth of the effort goes to each start that searches itself, and the rest to what the layer takes. Simulations come
-// on top.
+// A tenth of the effort goes to each start that searches itself, and the rest to what the layer takes. Simulations may
+// take as long again.
 PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
                      const SearchProgress& progress) {
     if (!o.scenario) throw InternalError("a search for the least layer time without a scenario");
@@ -122,7 +122,7 @@ PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effo
         result.value = model.mean_time(full).value();
         result.placement = std::move(full);
     }
-    result = confirmed(std::move(result), std::move(starts), o, model);
+    result = confirmed(std::move(result), std::move(starts), o, model, effort);
     result.took = watch.elapsed();
     return result;
 }

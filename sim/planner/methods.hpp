@@ -2,6 +2,7 @@
 // All placement methods by name, on equal terms.
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,15 +13,19 @@
 
 namespace moesim {
 
+// The scenario's makespan over tokens that are learned from, simulated under each placement; of fewer tokens where
+// `seconds` do not suffice for all.
+using SimulatePlacements =
+    std::function<std::vector<Seconds>(const std::vector<Placement>&, std::optional<double> seconds)>;
+
 // What some methods look at and others do not.
 struct MethodOptions {
     double load_limit = 1.1;  // max/mean load of a position, mean over layers, of those that weigh load against traffic
     std::size_t groups = 1;   // of experts, for EPLB's hierarchical packing
     std::string program_file;  // where integer programs are written for other solvers, .lp or .mps; empty: nowhere
     std::shared_ptr<const Scenario> scenario;  // whose layer time `search` makes small; without it there is none
-    // The scenario's makespan over tokens that are learned from, simulated under each placement; without it, `search`
-    // trusts the closed form of a layer's time alone.
-    std::function<std::vector<Seconds>(const std::vector<Placement>&)> simulate;
+    // Without it, `search` trusts the closed form of a layer's time alone.
+    SimulatePlacements simulate;
     // What a batch costs, for cost rules.
     double batch_tokens = 0;  // of all positions of a group
     Bytes row;                // one token's activation

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "planner/cbc.hpp"
+#include "planner/cbc_process.hpp"
 #include "planner/infeasible.hpp"
 
 namespace moesim {
@@ -23,7 +23,7 @@ Solution solve(const IntegerProgram& program, const SolveOptions& options) {
             fmt::format("a start of {} values for {} columns", options.start.size(), program.columns().size()));
     SolveOptions checked = options;
     if (!checked.start.empty() && program.violation(checked.start) > tolerance) checked.start.clear();
-    CbcAnswer answer = run_cbc(program, checked);
+    CbcAnswer answer = run_cbc_apart(program, checked);
     Solution& s = answer.solution;
     if (answer.no_solution) {
         if (checked.start.empty()) explain_infeasible(program);

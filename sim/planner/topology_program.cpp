@@ -145,7 +145,11 @@ PlannerResult topology_plan(const PlannerProblem& problem, const TopologyProgram
     search.start =
         p.start(options.start ? *options.start : longest_first(problem.workload.load, problem.positions.count()));
     const Solution s = solve(p.program(), search);
-    if (s.x.empty()) throw CheckFailed("the topology program: no placement was found within the limits");
+    if (s.x.empty())
+        throw CheckFailed(
+            "the topology program: no placement was found within the limits: give it a longer --time-limit, or a "
+            "higher "
+            "--load-limit");
     const Matrix<std::uint32_t> place = p.read(s.x);
     const double value = transition_cost(problem.workload, place, distance);
     const double all = all_transitions(problem.workload);

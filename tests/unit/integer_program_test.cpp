@@ -1,11 +1,18 @@
 // The way to CBC: programs whose answers are worked out by hand.
+#include <signal.h>
+#include <unistd.h>
 #include <CbcModel.hpp>
 #include <OsiClpSolverInterface.hpp>
+
+#include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "planner/solve.hpp"
+#include "planner/stopwatch.hpp"
 #include "support/catch.hpp"
 #include "support/program.hpp"
 
@@ -47,6 +54,55 @@ double optimum_in(const std::string& file) {
     REQUIRE(model.isProvenOptimal());
     return model.getObjValue();
 }
+
+// The processes that this one has begun and not yet ended.
+std::vector<pid_t> children() {
+    std::vector<pid_t> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const std::string stat = text_of((entry.path() / "stat").string());
+        const auto after_name = stat.rfind(')');
+        if (after_name == std::string::npos) continue;
+        char state = 0;
+        pid_t parent = 0;
+        std::istringstream(stat.substr(after_name + 1)) >> state >> parent;
+        if (parent == getpid() && state != 'Z') found.push_back(std::stoi(entry.path().filename().string()));
+    }
+    return found;
+}
+
+// Assigning 80 things to 8 groups of 10, pairs of things costing where they are apart: a relaxation of 50,000 rows.
+// With a start in the order of numbers.
+struct LongProgram {
+    IntegerProgram p;
+    SolveOptions options;
+
+    LongProgram() {
+        constexpr std::size_t things = 80, groups = 8;
+        for (std::size_t i = 0; i < things * groups; ++i) p.add_binary("x_" + std::to_string(i));
+        for (std::size_t i = 0; i < things; ++i) {
+            std::vector<IntegerProgram::Term> one;
+            for (std::size_t g = 0; g < groups; ++g) one.push_back({i * groups + g, 1});
+            p.require("one", std::to_string(i), 1, std::move(one), 1);
+        }
+        for (std::size_t g = 0; g < groups; ++g) {
+            std::vector<IntegerProgram::Term> ten;
+            for (std::size_t i = 0; i < things; ++i) ten.push_back({i * groups + g, 1});
+            p.require("ten", std::to_string(g), 10, std::move(ten), 10);
+        }
+        options.start.assign(things * groups, 0);
+        for (std::size_t i = 0; i < things; ++i) options.start[i * groups + i / 10] = 1;
+        for (std::size_t a = 0; a < things; ++a)
+            for (std::size_t b = a + 1; b < things; ++b) {
+                const std::string name = std::to_string(a) + "_" + std::to_string(b);
+                const std::size_t y = p.add({"y_" + name, 0, 1, static_cast<double>(a * b % 13), false});
+                options.start.push_back(a / 10 == b / 10 ? 0 : 1);
+                for (std::size_t g = 0; g < groups; ++g)
+                    for (const double sign : {1.0, -1.0})
+                        p.require("apart", name + "_g" + std::to_string(g) + (sign > 0 ? "a" : "b"), 0,
+                                  {{y, 1}, {a * groups + g, -sign}, {b * groups + g, sign}}, inf);
+            }
+    }
+};
 
 }  // namespace
 
@@ -144,38 +200,34 @@ TEST_CASE("integer program: as files, by readable names") {
     CHECK_THROWS_AS(write_program(knapsack(), (folder.path() / "no such folder" / "x.lp").string()), InputError);
 }
 
-// Assigning 80 things to 8 groups of 10, pairs of things costing where they are apart: a relaxation of 50,000 rows.
 TEST_CASE("integer program: the clock ends what takes long, and the start is what remains") {
-    IntegerProgram p;
-    constexpr std::size_t things = 80, groups = 8;
-    for (std::size_t i = 0; i < things * groups; ++i) p.add_binary("x_" + std::to_string(i));
-    for (std::size_t i = 0; i < things; ++i) {
-        std::vector<IntegerProgram::Term> one;
-        for (std::size_t g = 0; g < groups; ++g) one.push_back({i * groups + g, 1});
-        p.require("one", std::to_string(i), 1, std::move(one), 1);
-    }
-    for (std::size_t g = 0; g < groups; ++g) {
-        std::vector<IntegerProgram::Term> ten;
-        for (std::size_t i = 0; i < things; ++i) ten.push_back({i * groups + g, 1});
-        p.require("ten", std::to_string(g), 10, std::move(ten), 10);
-    }
-    SolveOptions options;
-    options.start.assign(things * groups, 0);
-    for (std::size_t i = 0; i < things; ++i) options.start[i * groups + i / 10] = 1;
-    for (std::size_t a = 0; a < things; ++a)
-        for (std::size_t b = a + 1; b < things; ++b) {
-            const std::string name = std::to_string(a) + "_" + std::to_string(b);
-            const std::size_t y = p.add({"y_" + name, 0, 1, static_cast<double>(a * b % 13), false});
-            options.start.push_back(a / 10 == b / 10 ? 0 : 1);
-            for (std::size_t g = 0; g < groups; ++g)
-                for (const double sign : {1.0, -1.0})
-                    p.require("apart", name + "_g" + std::to_string(g) + (sign > 0 ? "a" : "b"), 0,
-                              {{y, 1}, {a * groups + g, -sign}, {b * groups + g, sign}}, inf);
-        }
+    auto [p, options] = LongProgram();
     options.seconds = 0.2;
     const Solution s = solve(p, options);
     CHECK_FALSE(s.optimal);
     CHECK(s.value <= p.value(options.start));
     CHECK(p.violation(s.x) < 1e-6);
     CHECK(s.bound <= s.value);
+}
+
+TEST_CASE("integer program: where CBC crashes under a clock, what is known remains; without one it is an error") {
+    auto [p, options] = LongProgram();
+    for (const bool clock : {true, false}) {
+        options.seconds = clock ? std::optional<double>(60) : std::nullopt;
+        std::thread crash([] {
+            while (children().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            kill(children().front(), SIGSEGV);
+        });
+        const Stopwatch watch;
+        if (clock) {
+            const Solution s = solve(p, options);
+            CHECK_FALSE(s.optimal);
+            CHECK(s.value == p.value(options.start));
+            CHECK(s.bound <= s.value);
+        } else {
+            CHECK_THROWS_AS(solve(p, options), InternalError);
+        }
+        crash.join();
+        CHECK(watch.elapsed().value() < 60);  // the crash ended it, not the clock
+    }
 }

@@ -1,4 +1,6 @@
 // moesim place and moesim compare, as a user meets them.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
@@ -221,15 +223,14 @@ TEST_CASE("a search is no slower than its starts when all are simulated", "[plan
         {"compare", scenario, "--methods", "search", "--batches", "1", "--iterations", "2000", "--json", "--out", out});
     INFO(ended.err);
     REQUIRE(ended.exit_code == 0);
-    std::vector<double> times;
-    for (std::size_t i = 0; fs::exists(out / "learned" / (std::to_string(i) + ".result.json")); ++i)
-        times.push_back(
-            json::parse(slurp(out / "learned" / (std::to_string(i) + ".result.json")))["makespan_s"].get<double>());
-    // 65,536 learned tokens are 8 batches of 8192 each; [candidate][batch].
-    REQUIRE(times.size() % 8 == 0);
-    REQUIRE(times.size() == 6 * 8);
-    std::vector<double> sums(times.size() / 8);
-    for (std::size_t i = 0; i < times.size(); ++i) sums[i / 8] += times[i];
+    // 65,536 learned tokens are 8 batches of 8192 each.
+    std::vector<double> sums(6);
+    for (std::size_t candidate = 0; candidate < 6; ++candidate)
+        for (int batch = 0; batch < 8; ++batch) {
+            const fs::path file = out / "learned" / fmt::format("{}-{}.result.json", candidate, batch);
+            sums[candidate] += json::parse(slurp(file))["makespan_s"].get<double>();
+        }
+    CHECK_FALSE(fs::exists(out / "learned" / "6-0.result.json"));
     // Judged by the tokens that it was learned from, the placement that was chosen is the fastest of them.
     json s = json::parse(slurp(out / "search-1.scenario.json"));
     double sum = 0;
