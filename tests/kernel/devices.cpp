@@ -5,6 +5,7 @@
 
 #include "base/random.hpp"
 #include "kernels/cpu/backend.hpp"
+#include "kernels/cuda/shim_backend.hpp"
 #include "kernels/error.hpp"
 #include "support/catch.hpp"
 
@@ -24,6 +25,10 @@ const std::vector<Device>& devices() {
                 found.push_back(std::move(device));
             } catch (const kernels::DeviceLacking&) {  // this machine has no such instructions
             }
+        // The CUDA kernels, with each of their threads a fibre.
+        Device shim{"cuda on the shim", kernels::make_shim_backend(), nullptr};
+        shim.stream = shim.backend->make_stream();
+        found.push_back(std::move(shim));
         return found;
     }();
     return all;
