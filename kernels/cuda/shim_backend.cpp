@@ -76,9 +76,8 @@ class ShimStream final : public CudaStream {
         for (std::int64_t r = 0; r < rows; ++r)
             for (std::int64_t c = 0; c < cols; ++c)
                 numbers[static_cast<std::size_t>(r * cols + c)] =
-                    scalar == Scalar::fp32
-                        ? static_cast<const float*>(table)[r * stride + c]
-                        : static_cast<float>(static_cast<const bfloat16*>(table)[r * stride + c]);
+                    scalar == Scalar::fp32 ? static_cast<const float*>(table)[r * stride + c]
+                                           : static_cast<float>(static_cast<const bfloat16*>(table)[r * stride + c]);
         return numbers;
     }
 
