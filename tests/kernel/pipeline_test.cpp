@@ -87,7 +87,7 @@ TEST_CASE("a layer gives the same bits for every placement, backend and number o
         const auto expected = through_layer(devices().front(), s, 1, number);
         for (const auto& device : devices())
             for (const std::int32_t ranks : {1, 2, 7}) {
-                if (device.slow && (number % 4 != 1 || ranks == 1)) continue;
+                if (device.slow && (number % 5 != 0 || ranks == 1)) continue;
                 REQUIRE(same_bits(through_layer(device, s, ranks, number), expected));
             }
     }
