@@ -17,6 +17,7 @@ __global__ void __launch_bounds__(begins_block)
                   std::int32_t* expert_rows, std::int32_t* expert_begin, std::int32_t* rank_rows,
                   std::int32_t* rank_begin) {
     MOESIM_DYNAMIC_SHARED(shared, std::int32_t);
+    MOESIM_SHARED(rows_of, std::int32_t[warp_lanes]);
     const Block block = Block::mine();
     std::int32_t* const of_rank = shared_counts ? shared : rank_rows;
     for (int r = block.rank; r < ranks; r += block.size) of_rank[r] = 0;
@@ -30,12 +31,11 @@ __global__ void __launch_bounds__(begins_block)
             const std::int32_t rows = lives ? expert_rows[e] : 0;
             const unsigned same = __match_any_sync(full_warp, lives ? rank : -1);
             const std::int32_t so_far = lives ? of_rank[rank] : 0;
+            rows_of[lane] = rows;
+            __syncwarp();
             std::int32_t before = 0;
-#pragma unroll
-            for (int l = 0; l < static_cast<int>(warp_lanes) - 1; ++l) {
-                const std::int32_t other = __shfl_sync(full_warp, rows, l);
-                before += (same & earlier_lanes) >> l & 1U ? other : 0;
-            }
+            for (unsigned left = same & earlier_lanes; left != 0; left &= left - 1)
+                before += rows_of[__ffs(static_cast<int>(left)) - 1];
             __syncwarp();
             if (lives && same >> lane == 1U) of_rank[rank] = so_far + before + rows;  // the last of them
             __syncwarp();

@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(1024) scan_runs(int runs, int experts, std::in
     std::int32_t before = 0;
     for (int r = 0; r < y; ++r) before += sums[r][x];
     if (y == rows - 1) total[e] = before + sum;
-    constexpr int together = 8;  // on their way at once: stores keep later loads back
+    constexpr int together = 4;  // on their way at once: stores keep later loads back
     for (int r0 = begin; r0 < end; r0 += together) {
         std::int32_t here[together];
 #pragma unroll

@@ -123,7 +123,8 @@ void count_and_scan(const CudaStream& stream, const Runs& runs, std::int32_t* to
     for_ranges(stream, runs, 1, [&](const shim::Shape& shape, int first, int bins) {
         shim::launch<count_choices>(shape, runs, first, bins);
     });
-    const auto rows = static_cast<unsigned>(std::min(runs.runs, 32));
+    constexpr int worth_a_row = 6;  // runs: below that, what a row does for others costs more than it spares
+    const auto rows = static_cast<unsigned>(std::clamp((runs.runs + worth_a_row - 1) / worth_a_row, 1, 32));
     shim::launch<scan_runs>({.grid = blocks_for(runs.experts, 32), .block = {32, rows}, .stream = stream.handle()},
                             runs.runs, runs.experts, runs.table, total);
 }
