@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(rows_block) activate_rows(Rows<const float> z,
         uint4 held[each][2][reads];
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             if (v >= vectors) break;
 #pragma unroll
             for (int j = 0; j < reads; ++j) {
@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(rows_block) activate_rows(Rows<const float> z,
         }
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             if (v >= vectors) break;
             float x[count];
 #pragma unroll
@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(rows_block) narrow_rows(Rows<const float> from
     for (std::int64_t r = part.first_row; r < to.rows; r += part.row_stride) {
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             if (v >= vectors) break;
             float low[4], high[4];
             Vector<float>::widen(load_vector(from.row(r), 2 * v), low);

@@ -36,7 +36,7 @@ Product product(const ConstMatrixView& a, std::int64_t begin, std::int64_t end, 
 // beginning at `first`.
 struct Weights {
     ConstMatrixView table;
-    std::int64_t apart, first, height;
+    std::int64_t apart = 0, first = 0, height = 0;
 };
 void multiply_groups(CudaStream& stream, const ConstMatrixView& rows, std::span<const std::int64_t> group_begin,
                      const Weights& weights, const MatrixView& to, float alpha, bool accumulate) {

@@ -37,12 +37,12 @@ __global__ void __launch_bounds__(rows_block)
         uint4 held[copied_vectors];
 #pragma unroll
         for (int i = 0; i < copied_vectors; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             held[i] = row >= 0 && v < vectors ? load_vector(in, v) : make_uint4(0, 0, 0, 0);
         }
 #pragma unroll
         for (int i = 0; i < copied_vectors; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             if (v < vectors) store_vector(out, v, held[i]);
         }
         if (part.tail >= 0) out[part.tail] = row < 0 ? std::uint16_t{0} : in[part.tail];
@@ -85,8 +85,8 @@ template <class T>
 __global__ void __launch_bounds__(rows_block)
     compress_blocks(Rows<const T> from, RowSource source, Rows<std::uint8_t> codes, Rows<float> scales) {
     constexpr int count = Vector<T>::count, each = compressed_vectors;
-    constexpr unsigned block_lanes = 128 / count;
-    const unsigned lane = threadIdx.x % warp_lanes;
+    constexpr int block_lanes = 128 / count;
+    const int lane = static_cast<int>(threadIdx.x % warp_lanes);
     const RowPart part = row_part(from.cols, each, count);
     const std::int64_t vectors = from.cols / count, cols = from.cols;
     for (std::int64_t r = part.first_row; r < codes.rows; r += part.row_stride) {
@@ -97,13 +97,13 @@ __global__ void __launch_bounds__(rows_block)
         uint4 held[each];
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             held[i] = v < vectors ? load_vector(in, v) : make_uint4(0, 0, 0, 0);
         }
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes), begin = v * count;
-            if (begin - lane * count >= cols) break;  // for all lanes
+            const std::int64_t v = part.vector(i), begin = v * count;
+            if (begin - static_cast<std::int64_t>(lane) * count >= cols) break;  // for all lanes
             float x[count];
             Vector<T>::widen(held[i], x);
             unsigned largest = largest_of(x, least_magnitude);
@@ -113,8 +113,8 @@ __global__ void __launch_bounds__(rows_block)
                 for (std::int64_t c = begin; c < cols; ++c)
                     largest = max(largest, counted_magnitude(static_cast<float>(in[c])));
 #pragma unroll
-            for (unsigned step = block_lanes / 2; step > 0; step /= 2)
-                largest = max(largest, __shfl_xor_sync(full_warp, largest, static_cast<int>(step)));
+            for (int step = block_lanes / 2; step > 0; step /= 2)
+                largest = max(largest, __shfl_xor_sync(full_warp, largest, step));
             const float inverse = inverse_scale_for(largest);
             if (v < vectors) store_compressed(out + begin, x, inverse);
             if (partial)
@@ -146,8 +146,8 @@ __global__ void __launch_bounds__(rows_block)
             held[i] = v < vectors ? load_vector(in, v) : make_uint4(0, 0, 0, 0);
         }
 #pragma unroll
-        for (int i = 0; i < kept; ++i) {
-            Vector<T>::widen(held[i], x);
+        for (const uint4& vector : held) {
+            Vector<T>::widen(vector, x);
             largest = largest_of(x, largest);
         }
         for (std::int64_t v = threadIdx.x + kept * static_cast<std::int64_t>(rows_block); v < vectors;
@@ -198,7 +198,7 @@ __global__ void __launch_bounds__(rows_block) expand_rows(Rows<const std::uint8_
         T* const out = to.row(r);
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             if (v >= vectors) break;
             float x[count] = {};
             if (row >= 0) {
@@ -251,7 +251,7 @@ __global__ void __launch_bounds__(rows_block) combine_rows(Rows<const T> results
                 weight[p] = places.weight[first + p];
 #pragma unroll
                 for (int i = 0; i < each; ++i) {
-                    const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+                    const std::int64_t v = part.vector(i);
                     if (v < vectors) held[p][i] = load_vector(results.row(row[p]), v);
                 }
             }
@@ -270,7 +270,7 @@ __global__ void __launch_bounds__(rows_block) combine_rows(Rows<const T> results
         }
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             if (v < vectors) store_vector(to.row(t), v, Vector<T>::narrow(sum[i]));
         }
         if (part.tail >= 0) to.row(t)[part.tail] = T(tail);
@@ -287,14 +287,14 @@ __global__ void __launch_bounds__(rows_block) add_rows(Rows<const T> a, Rows<con
         uint4 held[2][each];
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             if (v >= vectors) break;
             held[0][i] = load_vector(a.row(r), v);
             held[1][i] = load_vector(b.row(r), v);
         }
 #pragma unroll
         for (int i = 0; i < each; ++i) {
-            const std::int64_t v = part.first_vector + i * static_cast<int>(warp_lanes);
+            const std::int64_t v = part.vector(i);
             if (v >= vectors) break;
             float x[count], y[count];
             Vector<T>::widen(held[0][i], x);

@@ -109,6 +109,9 @@ struct RowPart {
     std::int64_t first_row, row_stride;  // this warp's rows
     std::int64_t first_vector;           // this lane's; the next one is warp_lanes further
     std::int64_t tail;                   // the column that this lane has beyond the last whole vector, or -1
+    [[nodiscard]] __device__ __forceinline__ std::int64_t vector(int i) const {
+        return first_vector + static_cast<std::int64_t>(i) * warp_lanes;
+    }
 };
 // each: a lane's vectors; count: elements of a vector.
 __device__ __forceinline__ RowPart row_part(std::int64_t cols, int each, int count) {
