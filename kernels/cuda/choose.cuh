@@ -41,7 +41,6 @@ __global__ void __launch_bounds__(many_block)
             const float x = usable(row[e]);
             scores[e] = x == never ? 0 : score_of(score, x, n);
         }
-        block.sync();
     }
 }
 
@@ -133,13 +132,12 @@ __global__ void __launch_bounds__(many_block)
             memory.ratings[e] = thresholds.rating(row[e], thresholds.values[e], e, token);
             mine += memory.ratings[e] > never ? 1 : 0;
         }
-        const int choosable = block.total(mine);
+        const int choosable = block.sums(mine).all;
         ExpertIndex* const chosen = table.chosen + token * table.places;
         float* const weights = table.weights + token * table.places;
         const int count = take_best(block, memory, table.experts, choosable, table.places, chosen, weights);
         empty_places(block, count, table.places, chosen, weights);
         if (block.rank == 0 && choosable > count) atomicAdd(lost, static_cast<unsigned long long>(choosable - count));
-        block.sync();
     }
 }
 

@@ -58,7 +58,7 @@ __device__ inline int place_of_equal(const Block& block, const float* x, unsigne
             wanted -= here;
             continue;
         }
-        const int earlier = block.before(equal ? 1 : 0);
+        const int earlier = block.sums(equal ? 1 : 0).before;
         if (equal && earlier + 1 == wanted) place = static_cast<int>(i);
         block.sync();
         const int found = place;

@@ -49,12 +49,12 @@ __global__ void __launch_bounds__(begins_block)
     for (int r0 = 0; r0 < ranks; r0 += block.size) {
         const int r = r0 + block.rank;
         const std::int32_t rows = r < ranks ? of_rank[r] : 0;
-        const std::int32_t before = used + block.before(rows);
+        const Block::Sums sums = block.sums(rows);
         if (r < ranks) {
             rank_rows[r] = rows;
-            rank_begin[r] = before;
+            rank_begin[r] = used + sums.before;
         }
-        used += block.total(rows);
+        used += sums.all;
     }
     if (block.rank == 0) rank_begin[ranks] = used;
     block.sync();

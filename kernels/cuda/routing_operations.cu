@@ -70,7 +70,7 @@ void with_quads(int experts, const Use& use) {
 
 // Tokens of a block each: so many blocks that the device is busy, which go from token to token.
 shim::Shape many_shape(const CudaStream& stream, const TokenTable& table) {
-    constexpr int threads_of_multiprocessor = 2048, large = 8192;
+    constexpr int threads_of_multiprocessor = 1024, large = 8192;  // 64 registers each are all that there are
     const unsigned threads = table.experts < large ? 256 : many_block;
     const std::int64_t at_once =
         static_cast<std::int64_t>(stream.multiprocessors()) * (threads_of_multiprocessor / threads);

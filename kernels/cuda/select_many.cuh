@@ -48,9 +48,7 @@ __device__ inline Normaliser normaliser_of(const Block& block, const float* row,
         if (block.lane() == 0) total = sum;
     }
     block.sync();
-    const float sum = total;
-    block.sync();
-    return {above, sum};
+    return {above, total};  // which a next call writes behind further barriers
 }
 
 // The best `places` of ratings [expert], best first, into values and chosen [place], both seen by the whole block at
@@ -93,7 +91,8 @@ __device__ inline void empty_places(const Block& block, int count, int places, E
     }
 }
 
-// All of kernels/selection.hpp; memory: ManyMemory::floats() for each block.
+// All of kernels/selection.hpp; memory: ManyMemory::floats() for each block, which nothing looks at any more when
+// take_best() ends.
 __global__ void __launch_bounds__(many_block)
     select_of_many(TokenTable table, ScoreRules rules, GroupRules groups, float* memory_of_all) {
     const Block block = Block::mine();
@@ -120,11 +119,10 @@ __global__ void __launch_bounds__(many_block)
         }
         ExpertIndex* const chosen = table.chosen + token * table.places;
         float* const weights = table.weights + token * table.places;
-        const int choosable = block.total(mine);
+        const int choosable = block.sums(mine).all;
         const int count = take_best(block, memory, table.experts, choosable, table.places, chosen, weights);
         weigh(block, rules, n, row, count, chosen, weights);
         empty_places(block, count, table.places, chosen, weights);
-        block.sync();  // before the memory is the next token's
     }
 }
 

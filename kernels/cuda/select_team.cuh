@@ -48,19 +48,10 @@ struct Block {
         __syncthreads();  // before the next call writes
         return x;
     }
-    // The sum of all threads' numbers.
-    __device__ int total(int x) const {
-        MOESIM_SHARED(of_warps, int[most_warps]);
-        x = __reduce_add_sync(full_warp, x);
-        if (lane() == 0) of_warps[warp()] = x;
-        __syncthreads();
-        int sum = 0;
-        for (int w = 0; w < warps(); ++w) sum += of_warps[w];
-        __syncthreads();
-        return sum;
-    }
-    // The sum of the numbers of all threads before this one.
-    __device__ int before(int x) const {
+    struct Sums {
+        int before, all;  // of the threads before this one, and of all
+    };
+    __device__ Sums sums(int x) const {
         MOESIM_SHARED(of_warps, int[most_warps]);
         int upto = x;
 #pragma unroll
@@ -70,10 +61,13 @@ struct Block {
         }
         if (lane() == static_cast<int>(warp_lanes) - 1) of_warps[warp()] = upto;
         __syncthreads();
-        int sum = upto - x;
-        for (int w = 0; w < warp(); ++w) sum += of_warps[w];
+        Sums sums{upto - x, 0};
+        for (int w = 0; w < warps(); ++w) {
+            if (w < warp()) sums.before += of_warps[w];
+            sums.all += of_warps[w];
+        }
         __syncthreads();
-        return sum;
+        return sums;
     }
 };
 
