@@ -145,7 +145,9 @@ bool Products::multiply_grouped(std::span<const Product> products, const Product
         many_.get(), turned.data(), as_is.data(), m.data(), n.data(), k.data(), alpha.data(), there, type_of(rules.in),
         a_stride.data(), there + count, type_of(rules.in), b_stride.data(), beta.data(), there + 2 * count,
         type_of(rules.out), c_stride.data(), static_cast<int>(count), one.data(), CUBLAS_COMPUTE_32F);
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED) {
+    // What is wrong with the numbers themselves shows again when each product is asked for.
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE ||
+        status == CUBLAS_STATUS_ARCH_MISMATCH) {
         refused = true;
         return false;
     }
