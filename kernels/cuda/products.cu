@@ -1,6 +1,5 @@
 #include "kernels/cuda/products.hpp"
 
-#include <algorithm>
 #include <limits>
 
 namespace moesim::kernels::by_nvcc {
@@ -29,14 +28,6 @@ Products::Products(cudaStream_t stream, unsigned multiprocessors)
     check(cublasSetWorkspace(many_.get(), workspace_.of_size(workspace_bytes), workspace_bytes), "cublasSetWorkspace");
 }
 
-bool Products::grouped(std::span<const Product> products, unsigned multiprocessors) {
-    constexpr std::int64_t side = 128;
-    std::int64_t tiles = 0;
-    for (const Product& p : products) tiles += ((p.m + side - 1) / side) * ((p.n + side - 1) / side);
-    const auto count = static_cast<std::int64_t>(products.size());
-    return count > 1 && tiles < count * static_cast<std::int64_t>(multiprocessors);
-}
-
 void Products::multiply(std::span<const Product> products, const ProductRules& rules) {
     std::vector<Product> there;
     for (const Product& p : products) {
@@ -50,7 +41,7 @@ void Products::multiply(std::span<const Product> products, const ProductRules& r
                   "cudaMemset2DAsync");
         }
     }
-    if (!grouped(there, multiprocessors_) || !multiply_grouped(there, rules)) multiply_each(there, rules);
+    if (!in_one_launch(there, multiprocessors_) || !multiply_grouped(there, rules)) multiply_each(there, rules);
 }
 
 // c = a b' by rows is c' = b a' by columns, where a, b and c by rows are a', b' and c' by columns.

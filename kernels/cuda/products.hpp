@@ -9,17 +9,14 @@
 
 namespace moesim::kernels::by_nvcc {
 
-// Sums are fp32, products of fp32 as well (no TF32). Several products are one launch (cublasGemmGroupedBatchedEx) where
-// they are too small to keep the device busy one after the other: where their results have on average fewer tiles of
-// 128 x 128 than it has multiprocessors. Otherwise, and for types that the library does not group, each is a launch of
-// its own (cublasLtMatmul), by the algorithm that the library's heuristic names first.
+// Sums are fp32, products of fp32 as well (no TF32). Several products are one launch (cublasGemmGroupedBatchedEx) by
+// the rule of product.hpp. Otherwise, and for types that the library does not group, each is a launch of its own
+// (cublasLtMatmul), by the algorithm that the library's heuristic names first.
 class Products {
   public:
     // Throws DeviceFailure, DeviceLacking.
     Products(cudaStream_t stream, unsigned multiprocessors);
     void multiply(std::span<const Product> products, const ProductRules& rules);
-
-    [[nodiscard]] static bool grouped(std::span<const Product> products, unsigned multiprocessors);
 
   private:
     // m, n, k, the three strides; types and whether it accumulates.

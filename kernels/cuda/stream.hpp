@@ -2,29 +2,12 @@
 // What operations ask of the device beside launches, and all that differs between a real one (backend.cu) and the shim
 // (shim_backend.cpp).
 #include <cstddef>
-#include <span>
 
-#include "kernels/cuda/side.hpp"
-#include "kernels/scalar.hpp"
+#include "kernels/cuda/product.hpp"
 #include "kernels/shim/launch.hpp"
 #include "kernels/stream.hpp"
 
 namespace moesim::kernels::MOESIM_CUDA_SIDE {
-
-// c[i][j] = alpha * sum over h of a[i][h] b[j][h], or as much more. Rows begin at multiples of 16 bytes.
-struct Product {
-    std::int64_t m = 0, n = 0, k = 0;  // rows of a, rows of b, length of the sums; any may be 0
-    const void* a = nullptr;
-    const void* b = nullptr;
-    void* c = nullptr;
-    std::int64_t a_stride = 0, b_stride = 0, c_stride = 0;  // elements from one row to the next
-};
-// What all products of one call have in common.
-struct ProductRules {
-    Scalar in = Scalar::fp32, out = Scalar::fp32;  // of a and b; of c, fp32 or as `in`
-    float alpha = 1;
-    bool accumulate = false;  // c is added to; otherwise what it held does not matter
-};
 
 class CudaStream : public Stream {
   public:
