@@ -13,7 +13,7 @@ lacks() { echo "check_gpu.sh: $1" >&2; exit 3; }
 if [ "${1:-}" != --built ]; then
   scripts/install-packages build test || exit 3
   cmake --preset release >/dev/null
-  has_target() { cmake --build "$build" --target help | grep -q "^$1:"; }
+  has_target() { cmake --build "$build" --target help | grep "^$1:" >/dev/null; }
   has_target moesim_gpu_bench || lacks "no nvcc of CUDA 12.8 or later with cuBLAS beside it: $build has no CUDA backend"
   cmake --build "$build" --target moesim_gpu_bench
 fi
