@@ -10,7 +10,8 @@ namespace moesim::kernels::MOESIM_CUDA_SIDE {
 // to [token][expert] becomes the scores, 0 of what cannot be chosen; its rows begin at multiples of 16 bytes, and there
 // is room for whole vectors.
 template <int quads>
-__global__ void __launch_bounds__(few_block) score_few(TokenTable table, Score score, float* to, std::int64_t stride) {
+__global__ void __launch_bounds__(few_block, few_blocks(quads))
+    score_few(TokenTable table, Score score, float* to, std::int64_t stride) {
     Few<8, quads> few;
     few.tile = Tile<8>::mine();
     const std::int64_t token = few.token();
@@ -29,7 +30,7 @@ __global__ void __launch_bounds__(few_block) score_few(TokenTable table, Score s
     if (there) few.store(x, to + token * stride, table.experts);
 }
 
-__global__ void __launch_bounds__(many_block)
+__global__ void __launch_bounds__(many_block, 1)
     score_many(TokenTable table, Score score, float* to, std::int64_t stride) {
     const Block block = Block::mine();
     for (std::int64_t token = blockIdx.x; token < table.tokens; token += gridDim.x) {
@@ -61,8 +62,9 @@ __global__ void __launch_bounds__(transposed_tile* transposing_rows)
 }
 
 // Of each expert, by a block: what its `capacity` best tokens have in common, 1 <= capacity <= tokens.
-__global__ void __launch_bounds__(many_block) find_thresholds(const float* of_expert, std::int64_t tokens,
-                                                              std::int64_t capacity, float* values, int* last_equal) {
+__global__ void __launch_bounds__(many_block, 1)
+    find_thresholds(const float* of_expert, std::int64_t tokens, std::int64_t capacity, float* values,
+                    int* last_equal) {
     const Block block = Block::mine();
     const Threshold threshold = threshold_of(block, of_expert + blockIdx.x * tokens, static_cast<unsigned>(tokens),
                                              static_cast<unsigned>(capacity));
@@ -91,7 +93,7 @@ struct Thresholds {
 
 // table.logits are scores. *lost += how many choices do not fit into places.
 template <int quads>
-__global__ void __launch_bounds__(few_block)
+__global__ void __launch_bounds__(few_block, few_blocks(quads))
     choose_of_few(TokenTable table, Thresholds thresholds, unsigned long long* lost) {
     MOESIM_DYNAMIC_SHARED(shared, float);
     const auto few = Few<8, quads>::mine(shared, table.places, GroupRules{1, 1, 1, 1, false});
@@ -121,7 +123,7 @@ __global__ void __launch_bounds__(few_block)
 }
 
 // memory: ManyMemory::floats() for each block.
-__global__ void __launch_bounds__(many_block)
+__global__ void __launch_bounds__(many_block, 1)
     choose_of_many(TokenTable table, Thresholds thresholds, float* memory_of_all, unsigned long long* lost) {
     const Block block = Block::mine();
     const auto memory = ManyMemory::mine(memory_of_all, table.experts, table.places, GroupRules{1, 1, 1, 1, false});

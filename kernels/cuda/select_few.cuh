@@ -3,10 +3,11 @@
 //
 // Why eight and not all 32: they read 128 bytes of a row at once, a whole line; what a lane gets in its fours are the
 // experts of four of the 32 partial sums of kernels/selection.hpp, which thereby need no exchange; and the steps in
-// which lanes compare are instructions for four tokens. That counts, because memory is not what is scarce: a row of 64
-// logits takes an H200 (4.8 TB/s, 132 multiprocessors at 1.98 GHz, 4 instructions a cycle) as long as 66 instructions
-// of one warp. By a count of instructions, not measured: a choice of 1 from V experts takes about (25 + 5 V / 32) / 4 a
-// token here, with a whole warp for it about 20 + 5 V / 32. Where all of a row fits into fewer lanes, fewer have it.
+// which lanes compare are instructions for four tokens. That counts, because it is not memory that is scarce: 64 logits
+// and eight choices, 304 bytes, take an H200 (4.8 TB/s, 132 multiprocessors at 1.98 GHz that issue 4 instructions a
+// cycle) as long as 66 instructions of a warp. A choice is a round of about 60 instructions and 6 for each of a lane's
+// fours, for four tokens at once (counted in the PTX for sm_90; not timed): one or two choices of 64 keep pace with
+// memory, eight do not. Where all of a row fits into fewer lanes, fewer have it.
 //
 // The ratings lie in shared memory, and each lane holds the best of each of its fours: whoever has the best expert
 // of all takes it out of its four, which is all that then has to be looked at again.
@@ -17,6 +18,8 @@ namespace moesim::kernels::MOESIM_CUDA_SIDE {
 
 inline constexpr int most_few = 512;
 inline constexpr int few_block = 128;  // threads at most: whole warps
+// Blocks of a multiprocessor that there have to be registers for. Left to itself, ptxas spills a few of them for more.
+constexpr int few_blocks(int quads) { return quads > 8 ? 3 : quads > 4 ? 5 : 8; }
 
 // Numbers of shared memory of a tile: ratings, values and ids of places, and what the groups need. With eight lanes,
 // all of a warp's tiles read from different banks.
@@ -162,7 +165,7 @@ struct Few {
 
 // The common case, for which nothing but logits counts: softmax without bias and groups, weights normalised or equal.
 template <int lanes, int quads>
-__global__ void __launch_bounds__(few_block) select_by_logit(TokenTable table, ScoreRules rules) {
+__global__ void __launch_bounds__(few_block, few_blocks(quads)) select_by_logit(TokenTable table, ScoreRules rules) {
     MOESIM_DYNAMIC_SHARED(shared, float);
     const auto few = Few<lanes, quads>::mine(shared, table.places, GroupRules{1, 1, 1, 1, false});
     const std::int64_t token = few.token();
@@ -184,7 +187,7 @@ __global__ void __launch_bounds__(few_block) select_by_logit(TokenTable table, S
 
 // All of kernels/selection.hpp. bias_in_vectors: whether the bias begins at a multiple of 16 bytes.
 template <int quads>
-__global__ void __launch_bounds__(few_block)
+__global__ void __launch_bounds__(few_block, few_blocks(quads))
     select_by_rules(TokenTable table, ScoreRules rules, bool bias_in_vectors, GroupRules groups) {
     MOESIM_DYNAMIC_SHARED(shared, float);
     const auto few = Few<8, quads>::mine(shared, table.places, groups);

@@ -93,7 +93,7 @@ __device__ inline void empty_places(const Block& block, int count, int places, E
 
 // All of kernels/selection.hpp; memory: ManyMemory::floats() for each block, which nothing looks at any more when
 // take_best() ends.
-__global__ void __launch_bounds__(many_block)
+__global__ void __launch_bounds__(many_block, 1)
     select_of_many(TokenTable table, ScoreRules rules, GroupRules groups, float* memory_of_all) {
     const Block block = Block::mine();
     const auto memory = ManyMemory::mine(memory_of_all, table.experts, table.places, groups);
