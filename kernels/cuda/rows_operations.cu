@@ -48,10 +48,11 @@ void compress_table(shim::Stream stream, const ConstMatrixView& tokens, const Ro
         shim::launch<compress_rows<T>>({.grid = blocks_for(codes.rows, 1), .block = rows_block, .stream = stream},
                                        tokens.as<T>(), source, codes, out.scales.as<float>());
     } else if (codes.cols > 0) {
-        shim::launch<compress_blocks<T>>({.grid = rows_grid(codes.rows, tokens.cols * bytes_of(tokens.scalar), compressed_vectors),
-                                          .block = rows_block,
-                                          .stream = stream},
-                                         tokens.as<T>(), source, codes, out.scales.as<float>());
+        shim::launch<compress_blocks<T>>(
+            {.grid = rows_grid(codes.rows, tokens.cols * bytes_of(tokens.scalar), compressed_vectors),
+             .block = rows_block,
+             .stream = stream},
+            tokens.as<T>(), source, codes, out.scales.as<float>());
     }
 }
 
