@@ -44,6 +44,23 @@ Bytes moved(const Side& side, Scalar scalar, std::int64_t tokens, std::int64_t c
     return found;
 }
 
+Bytes by_rank(const Side& side, std::int64_t tokens, std::int64_t width, std::int64_t ranks) {
+    constexpr std::int64_t experts = 11;
+    std::vector<ExpertIndex> chosen;
+    for (std::int64_t c = 0; c < tokens * width; ++c) chosen.push_back(static_cast<ExpertIndex>(c * 7 % (experts + 2)));
+    std::vector<std::int32_t> homes;
+    for (std::int64_t e = 0; e < experts; ++e) homes.push_back(static_cast<std::int32_t>(e % (ranks + 1)));
+    const auto on_side = side.array(chosen);
+    const auto rank_of = side.array(homes);
+    Array<std::int32_t> rank_rows(*side.backend, ranks), rank_begin(*side.backend, ranks + 1),
+        token(*side.backend, tokens * width), slot(*side.backend, tokens * width), sent(*side.backend, tokens * width);
+    side.operations().order_by_rank(*side.stream, {tokens, width, on_side.view(), {}}, rank_of.view(),
+                                    {rank_rows.view(), rank_begin.view(), token.view(), slot.view(), sent.view()});
+    Bytes found;
+    for (const auto* part : {&rank_rows, &rank_begin, &token, &slot, &sent}) append(found, side, *part);
+    return found;
+}
+
 }  // namespace
 
 std::string rows(const Side (&both)[2]) {
@@ -53,6 +70,10 @@ std::string rows(const Side (&both)[2]) {
                  {0, 5, 1}, {1, 1, 1}, {3, 0, 2}, {5, 7, 3}, {11, 136, 1}, {2, 301, 9}, {1, 1'030, 2}, {1, 8'201, 1}})
             if (moved(both[0], scalar, tokens, cols, width) != moved(both[1], scalar, tokens, cols, width))
                 wrong += "rows/" + std::to_string(tokens) + '/' + std::to_string(cols) + ' ';
+    for (const auto& [tokens, width, ranks] :
+         std::vector<std::array<std::int64_t, 3>>{{0, 2, 3}, {1, 1, 1}, {70, 5, 3}, {9, 8, 40}})
+        if (by_rank(both[0], tokens, width, ranks) != by_rank(both[1], tokens, width, ranks))
+            wrong += "by_rank/" + std::to_string(tokens) + ' ';
     return wrong;
 }
 
