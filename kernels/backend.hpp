@@ -1,5 +1,6 @@
 #pragma once
-// A device with its memory, its streams and its implementation of the operations. cpu/backend.hpp makes one.
+// A device with its memory, its streams and its implementation of the operations. cpu/backend.hpp and
+// cuda/backend.hpp make one.
 #include <functional>
 #include <memory>
 #include <span>

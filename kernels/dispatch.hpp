@@ -20,6 +20,16 @@ struct DispatchOrderView {
     ArrayView<std::int32_t> slot;          // [tokens * width]: choice -> slot; -1 where there is no expert
 };
 
+// What the sort by destination rank gives where a rank gets a token's row once, however many of its experts want it.
+// Slots are ordered by rank, then by token, without gaps from 0 on.
+struct RankOrderView {
+    ArrayView<std::int32_t> rank_rows;   // [rank]: send counts, in rows
+    ArrayView<std::int32_t> rank_begin;  // [rank + 1]: send offsets; the last is the number of slots in use
+    ArrayView<std::int32_t> token;       // [tokens * width]: slot -> token; -1 for slots not in use
+    ArrayView<std::int32_t> slot;        // [tokens * width]: choice -> slot; -1 where there is no expert
+    ArrayView<std::int32_t> sent;        // the same, but -1 for all of a token's choices of a rank except the first
+};
+
 // One scale for so many elements of a compressed row.
 enum class ScaleBlock : unsigned char { row, columns_128 };
 constexpr std::int64_t scale_columns(std::int64_t cols, ScaleBlock block) {

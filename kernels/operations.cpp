@@ -188,6 +188,22 @@ void Operations::order_by_destination(Stream& stream, ConstRoutingView routing,
     do_order_by_destination(stream, routing, rank_of_expert, out);
 }
 
+void Operations::order_by_rank(Stream& stream, ConstRoutingView routing, ArrayView<const std::int32_t> rank_of_expert,
+                               const RankOrderView& out) {
+    const Check check("order_by_rank", row_alignment());
+    check.routing(routing, false);
+    check.expert_count(rank_of_expert.size);
+    const std::int64_t ranks = out.rank_rows.size;
+    check.that(ranks >= 1 && ranks <= most_experts, "{} ranks", ranks);
+    check.array("rank_of_expert", rank_of_expert, rank_of_expert.size);
+    check.array("rank_rows", out.rank_rows, ranks);
+    check.array("rank_begin", out.rank_begin, ranks + 1);
+    check.array("token", out.token, routing.choices());
+    check.array("slot", out.slot, routing.choices());
+    check.array("sent", out.sent, routing.choices());
+    do_order_by_rank(stream, routing, rank_of_expert, out);
+}
+
 void Operations::pack(Stream& stream, ConstMatrixView tokens, ArrayView<const std::int32_t> choice, std::int64_t width,
                       PackedView out) {
     const Check check("pack", row_alignment());

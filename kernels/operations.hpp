@@ -64,6 +64,12 @@ class Operations {
     void order_by_destination(Stream& stream, ConstRoutingView routing, ArrayView<const std::int32_t> rank_of_expert,
                               const DispatchOrderView& out);
 
+    // The same by rank alone, each token once for every rank that has one of its experts. out.token is a `choice` for
+    // pack with a width of 1; out.sent is a `slot` for combine, where each rank gives back one row for a token. At most
+    // 65,535 ranks. Exact.
+    void order_by_rank(Stream& stream, ConstRoutingView routing, ArrayView<const std::int32_t> rank_of_expert,
+                       const RankOrderView& out);
+
     // out.values[s] = tokens[choice[s] / width], compressed where out's values are fp8 (dispatch.hpp), of the type of
     // tokens otherwise. A row whose choice is not that of a token is left as it is. Exact.
     // tokens [token][hidden]; choice [at least out's rows]; width >= 1.
@@ -103,6 +109,8 @@ class Operations {
     virtual void do_order_by_destination(Stream& stream, ConstRoutingView routing,
                                          ArrayView<const std::int32_t> rank_of_expert,
                                          const DispatchOrderView& out) = 0;
+    virtual void do_order_by_rank(Stream& stream, ConstRoutingView routing,
+                                  ArrayView<const std::int32_t> rank_of_expert, const RankOrderView& out) = 0;
     virtual void do_pack(Stream& stream, ConstMatrixView tokens, ArrayView<const std::int32_t> choice,
                          std::int64_t width, PackedView out) = 0;
     virtual void do_unpack(Stream& stream, ConstPackedView packed, ArrayView<const std::int32_t> slot,

@@ -22,6 +22,8 @@ class CpuOperations final : public Operations {
                        ArrayView<std::int32_t> load) override;
     void do_order_by_destination(Stream& stream, ConstRoutingView routing, ArrayView<const std::int32_t> rank_of_expert,
                                  const DispatchOrderView& out) override;
+    void do_order_by_rank(Stream& stream, ConstRoutingView routing, ArrayView<const std::int32_t> rank_of_expert,
+                          const RankOrderView& out) override;
     void do_pack(Stream& stream, ConstMatrixView tokens, ArrayView<const std::int32_t> choice, std::int64_t width,
                  PackedView out) override;
     void do_unpack(Stream& stream, ConstPackedView packed, ArrayView<const std::int32_t> slot, MatrixView out) override;

@@ -196,4 +196,42 @@ void CpuOperations::do_order_by_destination(Stream&, ConstRoutingView routing,
     std::fill(out.choice.data + used, out.choice.data + choices, -1);
 }
 
+// A routing of tokens to ranks, sorted as one to experts of which each rank has one.
+void CpuOperations::do_order_by_rank(Stream& stream, ConstRoutingView routing,
+                                     ArrayView<const std::int32_t> rank_of_expert, const RankOrderView& out) {
+    const std::int64_t ranks = out.rank_rows.size, choices = routing.choices(), width = routing.width;
+    const int threads = threads_for(threads_, 8 * choices);
+    const auto rank_of = [&](std::int64_t c) -> std::int64_t {
+        const ExpertIndex e = routing.experts.data[c];
+        const std::int64_t rank = e < rank_of_expert.size ? rank_of_expert.data[e] : -1;
+        return rank < ranks ? rank : -1;
+    };
+    // The token's first choice of the same rank.
+    const auto first_of = [&](std::int64_t c) {
+        std::int64_t first = c - c % width;
+        while (rank_of(first) != rank_of(c)) ++first;
+        return first;
+    };
+    std::vector<ExpertIndex> firsts(index(choices));
+    in_parallel(threads, choices, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t c = begin; c < end; ++c)
+            firsts[index(c)] = rank_of(c) >= 0 && first_of(c) == c ? static_cast<ExpertIndex>(rank_of(c)) : no_expert;
+    });
+    std::vector<std::int32_t> itself(index(ranks)), begin_of_rank(index(ranks)), rows_of_rank(index(ranks));
+    std::iota(itself.begin(), itself.end(), 0);
+    do_order_by_destination(stream, {routing.tokens, width, {firsts.data(), choices}, {}}, {itself.data(), ranks},
+                            {out.rank_rows,
+                             {begin_of_rank.data(), ranks},
+                             {rows_of_rank.data(), ranks},
+                             out.rank_begin,
+                             out.token,
+                             out.sent});
+    in_parallel(threads, choices, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t c = begin; c < end; ++c) {
+            out.slot.data[c] = rank_of(c) < 0 ? -1 : out.sent.data[first_of(c)];
+            if (out.token.data[c] >= 0) out.token.data[c] = static_cast<std::int32_t>(out.token.data[c] / width);
+        }
+    });
+}
+
 }  // namespace moesim::kernels

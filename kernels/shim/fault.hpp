@@ -60,8 +60,7 @@ class SharedMemoryFault : public Fault {
     using Fault::Fault;
 };
 
-// A grid or block that no device takes, device code that is called outside of a launch, or (with a device) an error
-// that the runtime reports.
+// A grid or block that no device takes, or device code that is called outside of a launch.
 class LaunchFault : public Fault {
     using Fault::Fault;
 };

@@ -3,7 +3,7 @@
 //
 //     launch<copy_rows<float>>({.grid = 4, .block = 256, .shared_bytes = n, .stream = s}, from, to, rows);
 //
-// Under nvcc that is copy_rows<float><<<4, 256, n, s>>>(from, to, rows), with its errors thrown as LaunchFault.
+// Under nvcc that is copy_rows<float><<<4, 256, n, s>>>(from, to, rows), with its errors thrown as DeviceFailure.
 // Otherwise every thread of the grid runs here, each as a fibre, and the call returns when all have ended. The order in
 // which they run is fixed, and another one for each seed (Schedule), so that a fault that one order hides shows in
 // another.
@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-#include "kernels/shim/fault.hpp"
+#include "kernels/error.hpp"
 
 namespace moesim::shim {
 
@@ -27,7 +27,8 @@ struct Shape {
 };
 
 inline void check_launch(cudaError_t status) {
-    if (status != cudaSuccess) throw LaunchFault({}, std::string("a launch failed: ") + cudaGetErrorString(status));
+    if (status != cudaSuccess)
+        throw kernels::DeviceFailure(std::string("a launch failed: ") + cudaGetErrorString(status));
 }
 
 template <auto Kernel, class... Args>
@@ -38,7 +39,7 @@ void launch(const Shape& shape, Args&&... args) {
         check_launch(cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                           static_cast<int>(shape.shared_bytes)));
     Kernel<<<shape.grid, shape.block, shape.shared_bytes, shape.stream>>>(std::forward<Args>(args)...);
-    check_launch(cudaPeekAtLastError());
+    check_launch(cudaGetLastError());
 }
 
 }  // namespace moesim::shim

@@ -101,6 +101,18 @@ TEST_CASE("arguments that do not fit") {
               operations.order_by_destination(stream, huge, rank_of.view(), order);
           }) == "order_by_destination: 2147483648 tokens with 1 places are more than 2^31 - 1 choices");
 
+    const RankOrderView by_rank{order.rank_rows, order.rank_begin, order.choice, order.slot, order.choice};
+    CHECK(complaint([&] {
+              RankOrderView wrong = by_rank;
+              wrong.token = wrong.rank_rows;
+              operations.order_by_rank(stream, routing.view(), rank_of.view(), wrong);
+          }) == "order_by_rank: token has 2 elements, not 8");
+    CHECK(complaint([&] {
+              RankOrderView wrong = by_rank;
+              wrong.rank_rows = {};
+              operations.order_by_rank(stream, routing.view(), rank_of.view(), wrong);
+          }) == "order_by_rank: 0 ranks");
+
     CHECK(complaint([&] { operations.pack(stream, x.view(), two.view(), 1, x.view()); }) ==
           "pack: choice has 2 elements, fewer than 4");
     CHECK(complaint([&] { operations.pack(stream, x.view(), eight.view(), 0, short_one.view()); }) ==

@@ -5,6 +5,10 @@
 
 #include "base/random.hpp"
 #include "kernels/cpu/backend.hpp"
+#include "kernels/cuda/shim_backend.hpp"
+#ifdef MOESIM_CUDA_BACKEND
+#include "kernels/cuda/backend.hpp"
+#endif
 #include "kernels/error.hpp"
 #include "support/catch.hpp"
 
@@ -17,13 +21,22 @@ const std::vector<Device>& devices() {
         for (const kernels::CpuOptions& options :
              {kernels::CpuOptions{1, 1, 0}, {3, 1, 1}, {2, 3, 1}, {2, 3, 0}, {3, 4, 1}, {1, 4, 0}})
             try {
-                Device device{"", kernels::make_cpu_backend(options), nullptr};
+                Device device{"", kernels::make_cpu_backend(options), nullptr, false};
                 device.name =
                     "cpu, " + device.backend->description() + (options.cache_bytes > 0 ? ", past caches" : "");
                 device.stream = device.backend->make_stream();
                 found.push_back(std::move(device));
             } catch (const kernels::DeviceLacking&) {  // this machine has no such instructions
             }
+        const auto add = [&](std::unique_ptr<kernels::Backend> backend, bool slow) {
+            Device device{std::string(backend->name()), std::move(backend), nullptr, slow};
+            device.stream = device.backend->make_stream();
+            found.push_back(std::move(device));
+        };
+        add(kernels::make_shim_backend(), true);
+#ifdef MOESIM_CUDA_BACKEND
+        add(kernels::make_cuda_backend(), false);
+#endif
         return found;
     }();
     return all;

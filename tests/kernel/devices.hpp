@@ -13,6 +13,7 @@ struct Device {
     std::string name;
     std::unique_ptr<kernels::Backend> backend;
     std::unique_ptr<kernels::Stream> stream;
+    bool slow = false;  // CUDA's threads as fibres: tests over many shapes give it fewer of them
 
     [[nodiscard]] kernels::Operations& operations() const { return backend->operations(); }
     template <class T>

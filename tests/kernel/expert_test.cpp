@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernel/devices.hpp"
+#include "kernels/cuda/product.hpp"
 #include "support/catch.hpp"
 
 using namespace moesim;
@@ -243,4 +244,23 @@ TEST_CASE("an expert gives a row the same bits for every number of threads") {
         REQUIRE(same_bits(forward_on(all[i], Scalar::fp32, w, x, groups),
                           forward_on(all[i - 1], Scalar::fp32, w, x, groups)));
     }
+}
+
+TEST_CASE("products that are too small for a GPU one after the other are one launch") {
+    // With 132 multiprocessors: 1,024 x 3,072 are 8 x 24 = 192 tiles, 128 x 3,072 are 24, 129 x 1 are 2.
+    const auto one_launch = [](std::vector<std::array<std::int64_t, 2>> shapes) {
+        std::vector<on_shim::Product> products(shapes.size());
+        for (std::size_t i = 0; i < shapes.size(); ++i) {
+            products[i].m = shapes[i][0];
+            products[i].n = shapes[i][1];
+        }
+        return on_shim::in_one_launch(products, 132);
+    };
+    CHECK(!one_launch({}));
+    CHECK(!one_launch({{128, 3'072}}));
+    CHECK(one_launch({{128, 3'072}, {128, 3'072}}));
+    CHECK(!one_launch({{1'024, 3'072}, {1'024, 3'072}}));
+    CHECK(one_launch({{1'024, 3'072}, {129, 1}}));                  // 194 tiles of 264
+    CHECK(one_launch({{1'024, 3'072}, {1'024, 3'072}, {129, 1}}));  // 386 of 396
+    CHECK(!one_launch({{2'048, 3'072}, {129, 1}}));                 // 386 of 264
 }

@@ -86,7 +86,9 @@ TEST_CASE("a layer gives the same bits for every placement, backend and number o
                       << ", at most " << s.capacity);
         const auto expected = through_layer(devices().front(), s, 1, number);
         for (const auto& device : devices())
-            for (const std::int32_t ranks : {1, 2, 7})
+            for (const std::int32_t ranks : {1, 2, 7}) {
+                if (device.slow && (number % 5 != 0 || ranks == 1)) continue;
                 REQUIRE(same_bits(through_layer(device, s, ranks, number), expected));
+            }
     }
 }

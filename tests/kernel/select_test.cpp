@@ -60,12 +60,13 @@ float rating_of_group(std::vector<float> ratings, bool logits, GroupScore score)
 }
 
 std::vector<float> kept(std::vector<float> ratings, const std::vector<float>& parts, std::int64_t keep) {
-    const auto best = ranked(parts);
+    auto best = ranked(parts);
+    best.resize(std::min(best.size(), static_cast<std::size_t>(keep)));
+    std::vector<char> stays(parts.size());
+    for (const std::size_t p : best) stays[p] = 1;
     const std::size_t length = ratings.size() / parts.size();
-    for (std::size_t e = 0; e < ratings.size(); ++e) {
-        const auto place = std::find(best.begin(), best.end(), e / length) - best.begin();
-        if (place >= keep || place == static_cast<std::ptrdiff_t>(best.size())) ratings[e] = never;
-    }
+    for (std::size_t e = 0; e < ratings.size(); ++e)
+        if (stays[e / length] == 0) ratings[e] = never;
     return ratings;
 }
 
@@ -134,14 +135,39 @@ HostRouting select_on(const Device& device, Selection s, const std::vector<float
 }  // namespace
 
 TEST_CASE("selection has the bits of its definition: all rules, odd shapes, ties, no numbers and infinities") {
-    for (const auto& device : devices())
-        for (const auto& c : selection_cases()) {
+    for (const auto& c : selection_cases()) {
+        const auto expected = choose_all(c.selection, c.bias, c.logits, c.tokens);
+        for (const auto& device : devices()) {
             INFO(device.name << ": " << c.text());
             const auto found = select_on(device, c.selection, c.bias, c.logits, c.tokens, c.experts);
-            const auto expected = choose_all(c.selection, c.bias, c.logits, c.tokens);
             REQUIRE(found.experts == expected.experts);
             REQUIRE(same_bits(found.weights, expected.weights));
         }
+    }
+}
+
+TEST_CASE("a bias may begin at any element") {
+    constexpr std::int64_t tokens = 3;
+    for (const std::int64_t experts : {11, 64, 700}) {
+        const auto logits = normal_numbers(21, tokens * experts), bias = normal_numbers(22, experts);
+        std::vector<float> behind_one(1);
+        behind_one.insert(behind_one.end(), bias.begin(), bias.end());
+        Selection s;
+        s.score = Score::sigmoid;
+        s.top_k = 5;
+        const auto expected = choose_all(s, bias, logits, tokens);
+        for (const auto& device : devices()) {
+            INFO(device.name << ": " << experts << " experts");
+            const Matrix table = device.matrix(Scalar::fp32, tokens, experts, logits);
+            const Array<float> biases = device.array(behind_one);
+            s.bias = biases.view().part(1, experts);
+            DeviceRouting out(device, tokens, s.top_k);
+            device.operations().select(*device.stream, s, table.view(), out.view());
+            const HostRouting found(device, out);
+            REQUIRE(found.experts == expected.experts);
+            REQUIRE(same_bits(found.weights, expected.weights));
+        }
+    }
 }
 
 TEST_CASE("selection against double precision: weights within 1e-6, and nothing better is left out") {
@@ -186,17 +212,37 @@ TEST_CASE("selection against double precision: weights within 1e-6, and nothing 
         }
 }
 
-TEST_CASE("hash selection is even and by position") {
+TEST_CASE("hash selection is even and by position, wherever its arrays begin") {
+    struct Case {
+        std::int64_t tokens, experts, k, first, offset;
+    };
     for (const auto& device : devices())
-        for (const auto& [experts, k, first, offset] :
-             {std::array<std::int64_t, 4>{5, 2, 0, 0}, {5, 5, 7, 3}, {64, 3, 1'000'000'000'000, 11}, {1, 1, 3, 9}}) {
-            constexpr std::int64_t tokens = 10;
-            DeviceRouting out(device, tokens, k);
-            device.operations().select_by_hash(*device.stream, {experts, k, first, offset}, out.view());
-            const HostRouting r(device, out);
-            for (std::int64_t c = 0; c < tokens * k; ++c) {
-                REQUIRE(r.experts[static_cast<std::size_t>(c)] == (offset + first * k + c) % experts);
-                REQUIRE(r.weights[static_cast<std::size_t>(c)] == 1.0F / static_cast<float>(k));
+        for (const Case& c : {Case{10, 5, 2, 0, 0},
+                              {10, 5, 5, 7, 3},
+                              {10, 64, 3, 1'000'000'000'000, 11},
+                              {10, 1, 1, 3, 9},
+                              {0, 4, 2, 5, 1},
+                              {1, 3, 1, 2, 2},
+                              {700, 65'535, 3, 65'000, 0}})
+            for (const std::int64_t shift : {0, 1}) {
+                INFO(device.name << ": " << c.tokens << " tokens, " << c.k << " of " << c.experts << ", from element "
+                                 << shift);
+                const std::int64_t choices = c.tokens * c.k;
+                const auto size = static_cast<std::size_t>(choices) + 1;
+                auto experts = device.array(std::vector<ExpertIndex>(size, 7));
+                auto weights = device.array(std::vector<float>(size, 7));
+                device.operations().select_by_hash(
+                    *device.stream, {c.experts, c.k, c.first, c.offset},
+                    {c.tokens, c.k, experts.view().part(shift, choices), weights.view().part(shift, choices)});
+                const auto found = device.host(experts);
+                const auto weight = device.host(weights);
+                for (std::int64_t i = 0; i < choices; ++i) {
+                    REQUIRE(found[static_cast<std::size_t>(shift + i)] == (c.offset + c.first * c.k + i) % c.experts);
+                    REQUIRE(weight[static_cast<std::size_t>(shift + i)] == 1.0F / static_cast<float>(c.k));
+                }
+                // Nothing is written beside them.
+                const auto beside = static_cast<std::size_t>(shift == 0 ? choices : 0);
+                REQUIRE(found[beside] == 7);
+                REQUIRE(weight[beside] == 7);
             }
-        }
 }

@@ -71,22 +71,36 @@ std::string SelectionCase::text() const {
 
 std::vector<SelectionCase> selection_cases() {
     std::vector<SelectionCase> cases;
+    constexpr int all_rules = 192;
     struct Shape {
         std::int64_t tokens, experts, k;
+        int every;  // so many rules are passed over; coprime to their number, so that all kinds are there
     };
+    // Many experts are more than a block of a GPU has threads; the most that there can be are 65,535.
     std::uint64_t number = 0;
-    for (const Shape& s : {Shape{0, 8, 2},
-                           {1, 1, 1},
-                           {1, 8, 8},
-                           {3, 16, 1},
-                           {2, 33, 33},
-                           {5, 60, 4},
-                           {7, 64, 8},
-                           {2, 256, 8},
-                           {1, 1500, 9},
-                           {1, 1030, 1030}})
-        for (int rules = 0; rules < 192; ++rules)
-            if (s.experts < 1000 || rules % 7 == 0) cases.push_back(make_case(number++, s.tokens, s.experts, s.k));
+    for (const Shape& s : {Shape{0, 8, 2, 1},
+                           {1, 1, 1, 1},
+                           {1, 8, 8, 1},
+                           {3, 16, 1, 1},
+                           {2, 33, 33, 1},
+                           {5, 60, 4, 1},
+                           {7, 64, 8, 1},
+                           {2, 256, 8, 1},
+                           {150, 8, 2, 19},
+                           {70, 13, 4, 19},
+                           {2, 387, 10, 5},
+                           {1, 512, 512, 11},
+                           {0, 1'100, 5, 23},
+                           {1, 513, 513, 11},
+                           {1, 1'500, 9, 5},
+                           {1, 1'030, 1'030, 7},
+                           {30, 600, 3, 23},
+                           {1, 9'000, 4, 19},
+                           {1, 65'535, 8, 61}}) {
+        for (int rules = 0; rules < all_rules; rules += s.every)
+            cases.push_back(make_case(number + static_cast<std::uint64_t>(rules), s.tokens, s.experts, s.k));
+        number += all_rules;
+    }
     for (int i = 0; i < 200; ++i) {
         RandomStream random(stream_key(number, 96), 0);
         const std::int64_t experts = 1 + below(random, 200);

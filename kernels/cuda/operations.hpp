@@ -1,0 +1,38 @@
+#pragma once
+// The operations as CUDA kernels: each .cuh holds kernels, each *_operations.cu what starts them.
+#include "kernels/cuda/side.hpp"
+#include "kernels/operations.hpp"
+
+namespace moesim::kernels::MOESIM_CUDA_SIDE {
+
+class CudaOperations final : public Operations {
+  public:
+    [[nodiscard]] std::int64_t row_alignment() const override { return 16; }
+
+  private:
+    // expert_operations.cu
+    void do_gate_logits(Stream& stream, ConstMatrixView tokens, ConstMatrixView gate, MatrixView logits) override;
+    void do_expert_forward(Stream& stream, ConstMatrixView rows, std::span<const std::int64_t> group_begin,
+                           const ExpertWeightsView& weights, MatrixView out) override;
+    // routing_operations.cu
+    void do_select(Stream& stream, const Selection& selection, ConstMatrixView logits, RoutingView out) override;
+    void do_select_by_hash(Stream& stream, const HashSelection& selection, RoutingView out) override;
+    void do_choose_tokens(Stream& stream, Score score, std::int64_t capacity, ConstMatrixView logits, RoutingView out,
+                          ArrayView<std::int64_t> lost) override;
+    void do_limit_load(Stream& stream, std::int64_t capacity, RoutingView routing,
+                       ArrayView<std::int32_t> load) override;
+    void do_order_by_destination(Stream& stream, ConstRoutingView routing, ArrayView<const std::int32_t> rank_of_expert,
+                                 const DispatchOrderView& out) override;
+    // deduplication_operations.cu
+    void do_order_by_rank(Stream& stream, ConstRoutingView routing, ArrayView<const std::int32_t> rank_of_expert,
+                          const RankOrderView& out) override;
+    // rows_operations.cu
+    void do_pack(Stream& stream, ConstMatrixView tokens, ArrayView<const std::int32_t> choice, std::int64_t width,
+                 PackedView out) override;
+    void do_unpack(Stream& stream, ConstPackedView packed, ArrayView<const std::int32_t> slot, MatrixView out) override;
+    void do_combine(Stream& stream, ConstMatrixView results, ArrayView<const std::int32_t> slot,
+                    ArrayView<const float> weights, MatrixView out) override;
+    void do_add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) override;
+};
+
+}  // namespace moesim::kernels::MOESIM_CUDA_SIDE
