@@ -5,9 +5,10 @@
 // experts of four of the 32 partial sums of kernels/selection.hpp, which thereby need no exchange; and the steps in
 // which lanes compare are instructions for four tokens. That counts, because it is not memory that is scarce: 64 logits
 // and eight choices, 304 bytes, take an H200 (4.8 TB/s, 132 multiprocessors at 1.98 GHz that issue 4 instructions a
-// cycle) as long as 66 instructions of a warp. A choice is a round of about 60 instructions and 6 for each of a lane's
-// fours, for four tokens at once (counted in the PTX for sm_90; not timed): one or two choices of 64 keep pace with
-// memory, eight do not. Where all of a row fits into fewer lanes, fewer have it.
+// cycle) as long as 66 instructions of a warp. A choice is a round of about 45 instructions and 6 for each of a lane's
+// fours, for four tokens at once (counted in the PTX for sm_90 without its moves; not timed): 14 a token where there
+// are 64 experts, so that few choices keep pace with memory and eight cannot. Where all of a row fits into fewer lanes,
+// fewer have it.
 //
 // The ratings lie in shared memory, and each lane holds the best of each of its fours: whoever has the best expert
 // of all takes it out of its four, which is all that then has to be looked at again.
