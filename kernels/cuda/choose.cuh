@@ -12,8 +12,7 @@ namespace moesim::kernels::MOESIM_CUDA_SIDE {
 template <int quads>
 __global__ void __launch_bounds__(few_block, few_blocks(quads))
     score_few(TokenTable table, Score score, float* to, std::int64_t stride) {
-    Few<8, quads> few;
-    few.tile = Tile<8>::mine();
+    const Few<8, quads> few{Tile<8>::mine(), nullptr, nullptr, nullptr, nullptr};
     const std::int64_t token = few.token();
     const bool there = token < table.tokens;
     float x[quads][4];
@@ -87,7 +86,8 @@ struct Thresholds {
     [[nodiscard]] __device__ __forceinline__ float rating(float score, float value, int expert,
                                                           std::int64_t token) const {
         const int last = score == value ? last_equal[expert] : -1;  // hardly ever looked at
-        return Threshold{value, last}.met(score, static_cast<int>(token), 0) ? score : never;
+        if (Threshold{value, last}.met(score, static_cast<int>(token), 0)) return score;
+        return never;
     }
 };
 

@@ -20,8 +20,8 @@ __global__ void __launch_bounds__(hash_block)
     unsigned id[hashed_together];
     unsigned next = (first + begin) % experts;
 #pragma unroll
-    for (unsigned i = 0; i < hashed_together; ++i) {
-        id[i] = next;
+    for (unsigned& i : id) {
+        i = next;
         next = next + 1 == experts ? 0 : next + 1;
     }
     if (in_vectors && begin + hashed_together <= choices) {

@@ -92,7 +92,8 @@ __device__ void for_each_choice(const Runs& runs, int first, int bins, int* coun
     const int run = static_cast<int>(blockIdx.x), rank = static_cast<int>(threadIdx.x),
               size = static_cast<int>(blockDim.x);
     const int lane = rank % static_cast<int>(warp_lanes), warp = rank / static_cast<int>(warp_lanes);
-    int* const mine = counters + warp * bins;
+    const int warps_counters = warp * bins;
+    int* const mine = counters + warps_counters;
     for (int b = rank; b < runs.warps * bins; b += size) counters[b] = 0;
     __syncthreads();
     const std::int64_t begin = runs.begin(run, warp), end = runs.begin(run, warp + 1);

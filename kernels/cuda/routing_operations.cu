@@ -45,7 +45,7 @@ TokenTable token_table(const float* logits, std::int64_t stride, std::int64_t to
 // Tokens of a few lanes each: blocks small enough to have their shared memory without asking for it.
 shim::Shape few_shape(const CudaStream& stream, const TokenTable& table, int lanes, int quads,
                       const GroupRules& groups) {
-    constexpr std::size_t without_asking = 48 * 1024;
+    constexpr std::size_t without_asking = std::size_t{48} * 1024;
     const std::size_t tile_bytes =
         sizeof(float) * static_cast<std::size_t>(few_floats(lanes, quads, table.places, groups));
     const auto tiles_of = [&](unsigned block) { return block / static_cast<unsigned>(lanes); };
@@ -160,7 +160,7 @@ void CudaOperations::do_select(Stream& stream, const Selection& selection, Const
 void CudaOperations::do_select_by_hash(Stream& stream, const HashSelection& selection, RoutingView out) {
     if (out.choices() == 0) return;
     const std::int64_t first = (selection.offset + selection.first_position * selection.top_k) % selection.experts;
-    shim::launch<select_by_position>({.grid = blocks_for(out.choices(), hash_block * hashed_together),
+    shim::launch<select_by_position>({.grid = blocks_for(out.choices(), std::int64_t{hash_block} * hashed_together),
                                       .block = hash_block,
                                       .stream = dynamic_cast<CudaStream&>(stream).handle()},
                                      static_cast<unsigned>(first), static_cast<unsigned>(selection.experts),

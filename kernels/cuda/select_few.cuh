@@ -5,9 +5,10 @@
 // experts of four of the 32 partial sums of kernels/selection.hpp, which thereby need no exchange; and the steps in
 // which lanes compare are instructions for four tokens. That counts, because it is not memory that is scarce: 64 logits
 // and eight choices, 304 bytes, take an H200 (4.8 TB/s, 132 multiprocessors at 1.98 GHz that issue 4 instructions a
-// cycle) as long as 66 instructions of a warp. A choice is a round of about 60 instructions and 6 for each of a lane's
-// fours, for four tokens at once (counted in the PTX for sm_90; not timed): one or two choices of 64 keep pace with
-// memory, eight do not. Where all of a row fits into fewer lanes, fewer have it.
+// cycle) as long as 66 instructions of a warp. A choice is a round of about 45 instructions and 6 for each of a lane's
+// fours, for four tokens at once (counted in the PTX for sm_90 without its moves; not timed): 14 a token where there
+// are 64 experts, so that few choices keep pace with memory and eight cannot. Where all of a row fits into fewer lanes,
+// fewer have it.
 //
 // The ratings lie in shared memory, and each lane holds the best of each of its fours: whoever has the best expert
 // of all takes it out of its four, which is all that then has to be looked at again.
@@ -38,13 +39,11 @@ struct Few {
     float* of_groups;
 
     static __device__ __forceinline__ Few mine(float* shared, int places, const GroupRules& groups) {
-        Few few;
-        few.tile = Tile<lanes>::mine();
-        few.ratings = shared + static_cast<int>(threadIdx.x) / lanes * few_floats(lanes, quads, places, groups);
-        few.values = few.ratings + 4 * lanes * quads;
-        few.chosen = reinterpret_cast<ExpertIndex*>(few.values + places);
-        few.of_groups = few.values + places + (places + 1) / 2;
-        return few;
+        const int begin = static_cast<int>(threadIdx.x) / lanes * few_floats(lanes, quads, places, groups);
+        constexpr int size = 4 * lanes * quads;
+        float *const ratings = shared + begin, *const values = ratings + size;
+        return {Tile<lanes>::mine(), ratings, values, reinterpret_cast<ExpertIndex*>(values + places),
+                values + places + (places + 1) / 2};
     }
     static __device__ __forceinline__ std::int64_t token() {
         return static_cast<std::int64_t>(blockIdx.x) * (blockDim.x / lanes) + threadIdx.x / lanes;
@@ -98,7 +97,7 @@ struct Few {
 #pragma unroll
         for (int step = lanes / 2; step > 0; step /= 2)  // partial sums 16, 8 and 4 further
 #pragma unroll
-            for (int i = 0; i < 4; ++i) sum[i] = exact_add(sum[i], __shfl_xor_sync(full_warp, sum[i], step));
+            for (float& s : sum) s = exact_add(s, __shfl_xor_sync(full_warp, s, step));
         return {above, exact_add(exact_add(sum[0], sum[2]), exact_add(sum[1], sum[3]))};
     }
     // Steps 2 and 3: usable logits become scores, but those of never.
@@ -134,16 +133,17 @@ struct Few {
             const int first = tile.least(mine == top ? quad : none);
             count += top > never ? 1 : 0;
             if (top == never || quad != first) continue;
-            float* const four = ratings + 4 * quad;
+            const int begin = 4 * quad;
+            float* const four = ratings + begin;
             const float4 v = *reinterpret_cast<const float4*>(four);
             const int within = v.x == top ? 0 : v.y == top ? 1 : v.z == top ? 2 : 3;
             four[within] = never;
-            const float left = fmaxf(fmaxf(within == 0 ? never : v.x, within == 1 ? never : v.y),
-                                     fmaxf(within == 2 ? never : v.z, within == 3 ? never : v.w));
+            const float4 rest = *reinterpret_cast<const float4*>(four);
+            const float left = fmaxf(fmaxf(rest.x, rest.y), fmaxf(rest.z, rest.w));
 #pragma unroll
             for (int c = 0; c < quads; ++c) best[c] = quad == c * lanes + tile.rank ? left : best[c];
             values[place] = top;
-            chosen[place] = static_cast<ExpertIndex>(4 * quad + within);
+            chosen[place] = static_cast<ExpertIndex>(begin + within);
         }
         return count;
     }

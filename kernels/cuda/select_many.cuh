@@ -18,12 +18,8 @@ struct ManyMemory {
     int* picked_id;           // [place]
     float* of_groups;
     static __device__ __forceinline__ ManyMemory mine(float* all, int experts, int places, const GroupRules& groups) {
-        ManyMemory m;
-        m.ratings = all + blockIdx.x * floats(experts, places, groups);
-        m.picked = m.ratings + experts;
-        m.picked_id = reinterpret_cast<int*>(m.picked + places);
-        m.of_groups = m.picked + 2 * std::int64_t{places};
-        return m;
+        float *const ratings = all + blockIdx.x * floats(experts, places, groups), *const picked = ratings + experts;
+        return {ratings, picked, reinterpret_cast<int*>(picked + places), picked + 2 * std::int64_t{places}};
     }
 };
 

@@ -59,6 +59,7 @@ void aligned_copy(void* to, const void* from) {
 
 namespace moesim::shim::cuda {
 
+// NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): copies are of all bytes at once
 MOESIM_SHIM_VECTOR2(float2, float)
 MOESIM_SHIM_VECTOR2(int2, int)
 MOESIM_SHIM_VECTOR2(uint2, unsigned)
@@ -69,6 +70,7 @@ MOESIM_SHIM_VECTOR4(int4, int)
 MOESIM_SHIM_VECTOR4(uint4, unsigned)
 MOESIM_SHIM_VECTOR4(ushort4, unsigned short)
 MOESIM_SHIM_VECTOR4(uchar4, unsigned char)
+// NOLINTEND(cppcoreguidelines-pro-type-member-init)
 
 // Loads and stores with a hint for the caches (CUDA C++ Programming Guide, "Read-Only Data Cache Load Function", "Load
 // Functions Using Cache Hints", "Store Functions Using Cache Hints"); here they only move the value.
