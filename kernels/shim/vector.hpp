@@ -29,7 +29,7 @@ void aligned_copy(void* to, const void* from) {
 
 }  // namespace moesim::shim
 
-// NOLINTBEGIN(bugprone-macro-parentheses): declared names and types
+// NOLINTBEGIN(bugprone-macro-parentheses, cppcoreguidelines-pro-type-member-init): declared names; as CUDA has them
 #define MOESIM_SHIM_VECTOR2(type, component)                                           \
     struct alignas(2 * sizeof(component)) type {                                       \
         component x, y;                                                                \
@@ -55,7 +55,7 @@ void aligned_copy(void* to, const void* from) {
         }                                                                                            \
     };                                                                                               \
     inline type make_##type(component x, component y, component z, component w) { return {x, y, z, w}; }
-// NOLINTEND(bugprone-macro-parentheses)
+// NOLINTEND(bugprone-macro-parentheses, cppcoreguidelines-pro-type-member-init)
 
 namespace moesim::shim::cuda {
 

@@ -13,8 +13,6 @@
 namespace moesim {
 namespace {
 
-using Layer = std::vector<LayerTimeState::Copies>;
-
 constexpr std::size_t tried = 8;  // experts for each slot: copies of those that nobody chooses gain nothing
 
 LayerTimeState::Copies with_one_more(LayerTimeState::Copies copies, std::uint32_t position) {
@@ -62,9 +60,9 @@ Placement with_full_slots(const PlannerProblem& problem, const LayerTimeModel& m
     const bool some_free = problem.slots * positions > placement.experts();
     const Bytes full = problem.expert_bytes * static_cast<std::int64_t>(layers * problem.slots);
     if (!some_free || (problem.memory && full > *problem.memory)) return placement;
-    std::vector<Layer> filled(layers);
+    std::vector<std::vector<LayerTimeState::Copies>> filled(layers);
     tbb::parallel_for(std::size_t{0}, layers, [&](std::size_t l) {
-        Layer copies;
+        std::vector<LayerTimeState::Copies> copies;
         for (std::size_t e = 0; e < placement.experts(); ++e) {
             const auto at = placement.replicas(LayerId(l), e);
             copies.emplace_back(at.begin(), at.end());

@@ -6,3 +6,10 @@ using Catch::Approx;
 #else
 #include <catch2/catch.hpp>
 #endif
+
+namespace moesim::test {
+
+// Equal to what was worked out by hand, but for rounding.
+inline auto is(double by_hand) { return Approx(by_hand).epsilon(1e-9).margin(0); }
+
+}  // namespace moesim::test

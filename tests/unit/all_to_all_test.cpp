@@ -16,8 +16,6 @@ using namespace moesim::test;
 
 namespace {
 
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9).margin(0); }
-
 // Ranks 0 to 3, one expert group; by twos on two nodes, or all on one.
 struct Four {
     TopologySpec topology;

@@ -16,8 +16,6 @@ using namespace moesim::test;
 
 namespace {
 
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9).margin(0); }
-
 std::vector<std::string> names(const Fabric& fabric, std::size_t from, std::size_t to) {
     std::vector<std::string> all;
     const Route route = fabric.route(RankId(from), RankId(to));

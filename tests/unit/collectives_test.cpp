@@ -19,8 +19,6 @@ namespace {
 constexpr double startup = 5e-6;
 constexpr Bytes block(100'000);
 
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9).margin(0); }
-
 std::vector<RankId> ranks(std::size_t n) {
     std::vector<RankId> all;
     for (std::size_t r = 0; r < n; ++r) all.emplace_back(r);

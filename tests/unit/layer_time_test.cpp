@@ -15,8 +15,6 @@ using namespace moesim::test;
 
 namespace {
 
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9); }
-
 // 16 tokens on 4 GPUs with an expert each: token i goes to expert i mod 4.
 std::vector<ExpertIndex> even_choices() {
     std::vector<ExpertIndex> all;

@@ -11,8 +11,6 @@ using namespace moesim::test;
 
 namespace {
 
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9).margin(0); }
-
 Scenario with_library(const TopologySpec& topology, std::int64_t tokens_of_a_rank, Library library,
                       Algorithm algorithm) {
     const std::int64_t gpus = topology.gpus();

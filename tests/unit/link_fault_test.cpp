@@ -13,8 +13,6 @@ using namespace moesim::test;
 
 namespace {
 
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9); }
-
 LinkFault fault(const std::string& link, double capacity, double from = 0) {
     LinkFault f;
     f.link = link;

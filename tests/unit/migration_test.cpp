@@ -14,8 +14,6 @@ using namespace moesim::test;
 
 namespace {
 
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9); }
-
 // [layer][expert]: its positions.
 using Replicas = std::vector<std::vector<std::vector<std::uint32_t>>>;
 

@@ -11,12 +11,6 @@
 using namespace moesim;
 using namespace moesim::test;
 
-namespace {
-
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9).margin(0); }
-
-}  // namespace
-
 TEST_CASE("messages over PCIe pay what the profile says of PCIe, and NICs' beyond the node", "[topology]") {
     TopologySpec spec = small_tree(2, 4);
     spec.nvlink = {};

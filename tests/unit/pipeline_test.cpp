@@ -13,8 +13,6 @@ using namespace moesim::test;
 
 namespace {
 
-auto is(double seconds) { return Approx(seconds).epsilon(1e-9).margin(0); }
-
 // Hash routing with one expert a GPU: of a GPU's t tokens each of n experts gets t / n, exactly.
 Scenario even(std::int64_t gpus, std::int64_t tokens_per_gpu) {
     Scenario s = tiny(gpus, gpus * tokens_per_gpu);
