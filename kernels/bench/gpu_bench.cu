@@ -201,6 +201,10 @@ void time_sorting(Bench& bench, std::int64_t tokens, std::int64_t experts, std::
     bench.against_copy("order_by_destination, " + shape, choices * 10, no_goal, [&] {
         bench.operations().order_by_destination(bench.stream(), routing, rank_of.view(), order);
     });
+    auto sent = bench.room<std::int32_t>(choices);
+    const RankOrderView by_rank{rank_rows.view(), rank_begin.view(), choice.view(), slot.view(), sent.view()};
+    bench.against_copy("order_by_rank, " + shape, choices * 14, no_goal,
+                       [&] { bench.operations().order_by_rank(bench.stream(), routing, rank_of.view(), by_rank); });
     bench.against_copy("limit_load, " + shape, choices * 2, no_goal,
                        [&] { bench.operations().limit_load(bench.stream(), tokens, routing, expert_rows.view()); });
     const Matrix logits = bench.table(fp32, tokens, experts);
@@ -208,6 +212,9 @@ void time_sorting(Bench& bench, std::int64_t tokens, std::int64_t experts, std::
     bench.against_copy("choose_tokens, " + shape, logits.view().bytes() + choices * 6, no_goal, [&] {
         bench.operations().choose_tokens(bench.stream(), Score::softmax, choices / experts, logits.view(), routing,
                                          lost.view());
+    });
+    bench.against_copy("select_by_hash, " + shape, choices * 6, no_goal, [&] {
+        bench.operations().select_by_hash(bench.stream(), {experts, width, 0, 0}, routing);
     });
 }
 
