@@ -23,14 +23,14 @@ constexpr double scale = 0.05, prior_weight = 0.1;
 // Of the memory bandwidth, by kernels that do nothing else: what a fit starts from.
 constexpr double attained = 0.86;
 constexpr std::size_t fewest_samples = 20;
-constexpr Eigen::Index figures = 10;
+constexpr Eigen::Index figures = 12;
 
 // The figures of a kernel as numbers above 0.
 std::array<double, figures> values_of(const ExpertKernel& k) {
     return {k.launch.value.value(),       k.step.value.value(),      k.far_step.value.value(),
             k.tile_rate.value.value(),    k.row_rate.value.value(),  k.weight_rate.value.value(),
             k.element_rate.value.value(), k.cache.value.as_double(), k.cache_gain.value,
-            k.overlap.value - 1};
+            k.overlap.value - 1,          k.crowding.value,          k.crowd_tokens.value};
 }
 
 void set_values(ExpertKernel& k, const std::array<double, figures>& v) {
@@ -43,6 +43,8 @@ void set_values(ExpertKernel& k, const std::array<double, figures>& v) {
     k.cache.value = Bytes(std::llround(std::clamp(v[7], 1.0, 1e15)));
     k.cache_gain.value = std::clamp(v[8], 0.0, 1000.0);
     k.overlap.value = std::clamp(1 + v[9], 1.0, 100.0);
+    k.crowding.value = std::clamp(v[10], 0.0, 100.0);
+    k.crowd_tokens.value = std::clamp(v[11], 1.0, 1e9);
 }
 
 double rounded(double value) {
@@ -203,7 +205,8 @@ void set_starting_figures(ExpertKernel& k, const Profile& profile) {
     // what the other half of the GPU reads; 96 MB in one (L40S).
     const std::string gpu = gpu_of(profile.name);
     const double cache = gpu == "L40S" ? 96e6 : gpu == "A100" ? 20e6 : 25e6;
-    set_values(k, {22e-6, 0.11e-6, 0.25e-6, 0.4 * peak, 1.2 * peak, attained * memory, 0.66 * memory, cache, 0.5, 0.9});
+    set_values(k, {22e-6, 0.11e-6, 0.25e-6, 0.4 * peak, 1.2 * peak, attained * memory, 0.66 * memory, cache, 0.5, 0.9,
+                   0.2, 8192});
 }
 
 ExpertKernel fit_expert_kernel(const ExpertKernel& start, const std::vector<ExpertSample>& samples) {

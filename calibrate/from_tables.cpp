@@ -205,9 +205,10 @@ class Fit {
         kernel->launch.source = kernel->step.source = kernel->far_step.source = kernel->tile_rate.source = source;
         kernel->row_rate.source = kernel->weight_rate.source = kernel->element_rate.source = source;
         kernel->cache.source = kernel->cache_gain.source = kernel->overlap.source = source;
+        kernel->crowding.source = kernel->crowd_tokens.source = source;
         const FitRecord& f = *kernel->fit;
         result_.notes.push_back(
-            {fmt::format("experts {}: 10 figures fitted to {} calls; held-out model shapes: median {:.1f}%, p90 "
+            {fmt::format("experts {}: 12 figures fitted to {} calls; held-out model shapes: median {:.1f}%, p90 "
                          "{:.1f}%, worst {:.1f}% of {}",
                          name, f.rows, 100 * f.median, 100 * f.p90, 100 * f.worst, f.held_out)});
         ExpertsProfile& e = result_.profile.experts;
@@ -216,7 +217,8 @@ class Fit {
             e.kernels.end());
         e.kernels.push_back(std::move(*kernel));
         std::string& stage = dtype == Dtype::fp8 ? e.fp8 : e.bf16;
-        if (stage.empty()) stage = name;
+        const ExpertKernel* current = e.find(stage);
+        if (current == nullptr || !current->fit || current->fit->rows < e.kernels.back().fit->rows) stage = name;
         fitted_ = true;
     }
 

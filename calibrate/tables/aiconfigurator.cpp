@@ -50,6 +50,13 @@ ExpertLoadSpec load_spec(const CsvReader& csv) {
     return spec;
 }
 
+// 14 of "0.14.0"; a large number of what is not like that.
+int minor_version(const std::string& version) {
+    int minor = 1000;
+    if (version.rfind("0.", 0) == 0) std::from_chars(version.data() + 2, version.data() + version.size(), minor);
+    return minor;
+}
+
 std::vector<MeasuredRow> read_deepep_table(CsvReader csv, bool low_latency) {
     const Origin origin(csv);
     std::vector<MeasuredRow> rows;
@@ -110,6 +117,7 @@ std::vector<MeasuredRow> read_moe_table(CsvReader csv) {
         if (e.experts % e.ranks != 0) csv.refuse(ranks, "a divisor of the experts");
         e.loads = load_spec(csv);
         rows.push_back(origin.row(Seconds(csv.positive(time) * 1e-3)));
+        e.loads.ranks_in_turn = !(e.framework == "vllm" && minor_version(rows.back().version) <= 14);
         rows.back().call = e;
     }
     return rows;

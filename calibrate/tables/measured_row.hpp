@@ -22,6 +22,9 @@ struct NcclRow {
 struct ExpertLoadSpec {
     bool balanced = true;
     double exponent = 0;  // of the power law otherwise
+    // What rounding leaves over is handed to the ranks in turn, each time to the rank's least loaded expert; else to
+    // the least loaded of all.
+    bool ranks_in_turn = true;
 };
 
 // The experts of one rank of an expert-parallel group.

@@ -46,7 +46,7 @@ class Line {
     }
     [[nodiscard]] std::int64_t size() const {
         std::int64_t v = 0;
-        if (!parse(words_[0], v) || v < 1 || v > std::int64_t{1} << 50) refuse("size", words_[0], "a number of bytes");
+        if (!parse(words_[0], v) || v < 0 || v > std::int64_t{1} << 50) refuse("size", words_[0], "a number of bytes");
         return v;
     }
     [[nodiscard]] std::string dtype() const { return std::string(words_[2]); }

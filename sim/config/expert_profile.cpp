@@ -68,8 +68,9 @@ FitRecord fit_record(const JsonValue& value) {
 }
 
 ExpertKernel expert_kernel(const JsonValue& value) {
-    const JsonObject o(value, {"name", "dtype", "tiles", "reread_rows", "launch", "step", "far_step", "tile_rate",
-                               "row_rate", "weight_rate", "element_rate", "cache", "cache_gain", "overlap", "fit"});
+    const JsonObject o(
+        value, {"name", "dtype", "tiles", "reread_rows", "launch", "step", "far_step", "tile_rate", "row_rate",
+                "weight_rate", "element_rate", "cache", "cache_gain", "crowding", "crowd_tokens", "overlap", "fit"});
     ExpertKernel k;
     k.name = o["name"].line();
     if (k.name == roofline_kernel) o["name"].fail("another name, since that is what the roofline is called");
@@ -85,6 +86,8 @@ ExpertKernel expert_kernel(const JsonValue& value) {
     k.element_rate = sourced_bandwidth(o["element_rate"]);
     k.cache = sourced_size(o["cache"], 1);
     k.cache_gain = sourced_number(o["cache_gain"], 0, 1000);
+    k.crowding = sourced_number(o["crowding"], 0, 100);
+    k.crowd_tokens = sourced_number(o["crowd_tokens"], 1, 1e9);
     k.overlap = sourced_number(o["overlap"], 1, 100);
     if (o["fit"].present()) k.fit = fit_record(o["fit"]);
     return k;
@@ -120,6 +123,8 @@ Out to_json(const ExpertKernel& k) {
              {"element_rate", to_json(k.element_rate)},
              {"cache", to_json(k.cache)},
              {"cache_gain", to_json(k.cache_gain)},
+             {"crowding", to_json(k.crowding)},
+             {"crowd_tokens", to_json(k.crowd_tokens)},
              {"overlap", to_json(k.overlap)}};
     if (k.fit) j["fit"] = to_json(*k.fit);
     return j;

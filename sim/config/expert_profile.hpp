@@ -54,6 +54,8 @@ struct ExpertKernel {
     Sourced<BytesPerSecond> element_rate;    // of what is done element by element
     Sourced<Bytes> cache;                    // a working set of which half has to come from memory
     Sourced<double> cache_gain;              // the cache is faster than memory by 1 + this
+    Sourced<double> crowding;                // work takes up to 1 + this in large calls ...
+    Sourced<double> crowd_tokens;            // ... half of it at so many tokens
     Sourced<double> overlap;                 // p of the p-norm in which work, weights and waiting add up; [1, 100]
     std::optional<FitRecord> fit;
     bool operator==(const ExpertKernel&) const = default;

@@ -32,6 +32,12 @@ Sums sums_of(const ExpertKernel& k, const ExpertTile& tile, std::span<const std:
     return s;
 }
 
+// The part of what is used again that has to come from memory, with so many bytes in between.
+double from_memory(double bytes, const ExpertKernel& k) {
+    const double excess = std::pow(bytes / k.cache.value.as_double(), sharpness);
+    return std::isinf(excess) ? 1 : excess / (1 + excess);
+}
+
 }  // namespace
 
 const ExpertTile& expert_tile(const ExpertKernel& kernel, std::int64_t tokens, std::int64_t experts) {
@@ -50,19 +56,20 @@ Seconds expert_kernel_time(const ExpertKernel& k, const ExpertCall& call) {
     const std::int64_t inputs = call.gated ? 2 : 1;
     const double hidden = real(call.hidden), inner = real(call.inner), wide = real(inputs) * inner;
     const double value = bytes_of(k.dtype);
-    const double working_set =
-        real(s.active) * (wide + inner) * hidden * value +
-        activation_bytes * (s.rows * (wide + hidden) + elements * (inner + std::max(wide, hidden)));
-    const double excess = std::pow(working_set / k.cache.value.as_double(), sharpness);
-    const double far = std::isinf(excess) ? 1 : excess / (1 + excess);
-    const double slowness = far + (1 - far) / (1 + k.cache_gain.value);
+    const double buffer = activation_bytes * elements * std::max(wide, hidden);
+    const double working_set = real(s.active) * (wide + inner) * hidden * value + buffer +
+                               activation_bytes * (s.rows * (wide + hidden) + elements * inner);
+    const double far = from_memory(working_set, k), slowness = far + (1 - far) / (1 + k.cache_gain.value);
+    const double crowd = std::pow(real(call.tokens) / k.crowd_tokens.value, 2);
+    const double crowding = 1 + k.crowding.value * (std::isinf(crowd) ? 1 : crowd / (1 + crowd));
 
     const auto product = [&](std::int64_t n, std::int64_t depth) {
         if (s.active == 0) return 0.0;
         const std::int64_t steps = ceil_div(depth, tile.depth);
         const double waiting = real(steps) * (k.step.value.value() + k.far_step.value.value() * far);
         const double area = 2.0 * real(ceil_div(n, tile.columns) * tile.columns) * real(steps * tile.depth);
-        const double work = area * (s.padded_rows / k.tile_rate.value.value() + s.rows / k.row_rate.value.value());
+        const double work =
+            crowding * area * (s.padded_rows / k.tile_rate.value.value() + s.rows / k.row_rate.value.value());
         const double bytes =
             real(n) * real(depth) * value * s.readings + s.rows * (real(depth) * value + real(n) * activation_bytes);
         const double memory = bytes * slowness / k.weight_rate.value.value();
