@@ -136,6 +136,7 @@ ExpertKernel rule(std::vector<ExpertTile> tiles, const char* source, std::int64_
 
 std::vector<double> residual_quantiles(const ExpertKernel& k, const std::vector<ExpertSample>& samples) {
     std::vector<double> ratios;
+    ratios.reserve(samples.size());
     for (const ExpertSample& s : samples) ratios.push_back(s.measured / predict_sample(k, s));
     std::sort(ratios.begin(), ratios.end());
     std::vector<double> q;

@@ -193,6 +193,7 @@ class Fit {
         for (const Row& r : all) (std::get<ExpertRow>(r.row->call).loads.balanced ? even : skewed).push_back(r);
         const std::vector<Row>& rows = even.empty() ? skewed : even;
         std::vector<ExpertSample> samples;
+        samples.reserve(rows.size());
         for (const Row& r : rows)
             samples.push_back(expert_sample(std::get<ExpertRow>(r.row->call), r.row->measured, fitted_draws));
         const std::string framework = std::get<ExpertRow>(rows.front().row->call).framework;

@@ -133,7 +133,7 @@ Out to_json(const ExpertKernel& k) {
 // The name of a kernel of that data type.
 std::string stage_kernel(const JsonValue& value, const ExpertsProfile& experts, Dtype dtype) {
     if (!value.present()) return {};
-    const std::string of_stage = value.line();
+    std::string of_stage = value.line();
     const ExpertKernel* kernel = experts.find(of_stage);
     if (kernel == nullptr || kernel->dtype != dtype)
         value.fail(fmt::format("the name of one of the kernels above whose dtype is \"{}\"", name(dtype)));
@@ -142,9 +142,8 @@ std::string stage_kernel(const JsonValue& value, const ExpertsProfile& experts, 
 
 }  // namespace
 
-const ExpertKernel* ExpertsProfile::find(const std::string& wanted) const {
-    const auto at =
-        std::find_if(kernels.begin(), kernels.end(), [&](const ExpertKernel& k) { return k.name == wanted; });
+const ExpertKernel* ExpertsProfile::find(const std::string& name) const {
+    const auto at = std::find_if(kernels.begin(), kernels.end(), [&](const ExpertKernel& k) { return k.name == name; });
     return at == kernels.end() ? nullptr : &*at;
 }
 

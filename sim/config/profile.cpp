@@ -49,9 +49,9 @@ Out to_json(const LinkProfile& l) {
 }  // namespace
 
 Profile parse_profile(const nlohmann::json& document, const std::string& file, const std::string& path) {
-    const JsonObject o({&document, file, path}, "moesim.profile/1",
-                       {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links", "collectives",
-                        "experts"});
+    const JsonObject o(
+        {&document, file, path}, "moesim.profile/1",
+        {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links", "collectives", "experts"});
     Profile p;
     p.name = o["name"].line();
     p.device = o["device"].line();
