@@ -4,51 +4,11 @@
 
 #include <cmath>
 
+#include "calibrate/collective_figures.hpp"
 #include "calibrate/uniform_call.hpp"
 
 namespace moesim {
 namespace {
-
-double raw(double v) { return v; }
-double raw(Seconds v) { return v.value(); }
-double raw(BytesPerSecond v) { return v.value(); }
-double raw(Bytes v) { return v.as_double(); }
-void assign(double& to, double v) { to = v; }
-void assign(Seconds& to, double v) { to = Seconds(v); }
-void assign(BytesPerSecond& to, double v) { to = BytesPerSecond(v); }
-void assign(Bytes& to, double v) { to = Bytes(std::llround(v)); }
-
-// `access` gives the sourced figure of a profile, const or not.
-template <class Access>
-Figure figure(std::string name, Access access) {
-    return {std::move(name), [access](const Profile& p) { return raw(access(p).value); },
-            [access](Profile& p, double v) { assign(access(p).value, v); }};
-}
-
-#define NCCL(key) \
-    figure(       \
-        "nccl." #key, [](auto& p) -> auto& { return p.collectives.nccl->key; })
-
-// The figures of one direction of the DeepEP kernels, under `phase` of the profile.
-#define PHASE(part, key)                                                                                \
-    figure(                                                                                             \
-        fmt::format(#part ".{}." #key, combine ? "combine" : "dispatch"), [combine](auto& p) -> auto& { \
-            auto& both = *p.collectives.part;                                                           \
-            return (combine ? both.combine : both.dispatch).key;                                        \
-        })
-
-std::vector<Figure> nccl_figures(bool host_bridge) {
-    std::vector<Figure> f = {NCCL(start_up), NCCL(per_doubling), NCCL(short_rate), NCCL(short_most), NCCL(rate)};
-    if (host_bridge) {
-        f.push_back(NCCL(flagged->weight));
-        f.push_back(NCCL(host_bridge->rate));  // its contention is set: one count of GPUs does not tell it
-    } else {
-        f.push_back(NCCL(fill));
-        f.push_back(NCCL(fill_half));
-        f.push_back(NCCL(own_share));
-    }
-    return f;
-}
 
 GroupSample nccl_sample(const NcclCall& c, bool fitted) {
     return {{[c](const Profile& p) { return predict_nccl(p, c).value(); }, c.measured.value()},
@@ -112,21 +72,16 @@ void add_normal(std::vector<Group>& groups, const std::vector<DeepEpCall>& calls
                   "h100-sxm",
                   "hidden 4096 and 7168",
                   "hidden 2048",
-                  {PHASE(deepep_normal, start_up), PHASE(deepep_normal, first_row_rate),
-                   PHASE(deepep_normal, rows_in_flight), PHASE(deepep_normal, half_rows),
-                   PHASE(deepep_normal, row_time), PHASE(deepep_normal, sm_rate), PHASE(deepep_normal, nvlink)},
+                  normal_figures(combine, false),
                   {},
                   0.1};
-        if (combine) one.figures.push_back(PHASE(deepep_normal, reduce_rate.value()));
         Group old{one.name + ", older release", "h100-sxm", "", "all", {}, {}, 0.1};
         // The multiprocessors hold back all rows, so that none tells the NIC's rate: it is set.
         Group two{fmt::format("DeepEP normal {}, two nodes", way(combine)),
                   "h100-sxm",
                   "4 and 24 SMs",
                   "8, 12, 16, 20 SMs",
-                  {PHASE(deepep_normal, nodes->start_up), PHASE(deepep_normal, nodes->rows_in_flight),
-                   PHASE(deepep_normal, nodes->half_rows), PHASE(deepep_normal, nodes->sm_rate),
-                   PHASE(deepep_normal, nodes->shared_rate)},
+                  normal_figures(combine, true),
                   {},
                   0.1};
         for (const DeepEpCall& c : calls) {
@@ -151,15 +106,14 @@ void add_low_latency(std::vector<Group>& groups, const std::vector<DeepEpCall>& 
                   "h100-sxm",
                   "hidden 2048 and 7168",
                   "hidden 4096",
-                  {PHASE(deepep_low_latency, start_up), PHASE(deepep_low_latency, per_expert),
-                   PHASE(deepep_low_latency, first_row_rate), PHASE(deepep_low_latency, rate)},
+                  low_latency_figures(combine, LowLatencyPart::inside),
                   {},
                   0.1};
         Group few{one.name + ", 8 experts",
                   "h100-sxm",
                   "64 and 128 tokens",
                   "other counts of tokens",
-                  {PHASE(deepep_low_latency, expert_rate)},
+                  low_latency_figures(combine, LowLatencyPart::few_experts),
                   {},
                   0.1};
         Group old{one.name + ", older release", "h100-sxm", "", "all", {}, {}, 0.1};
@@ -167,7 +121,7 @@ void add_low_latency(std::vector<Group>& groups, const std::vector<DeepEpCall>& 
                   "h100-sxm",
                   "256 experts",
                   "288 experts",
-                  {PHASE(deepep_low_latency, nodes->start_up), PHASE(deepep_low_latency, nodes->nic)},
+                  low_latency_figures(combine, LowLatencyPart::nodes),
                   {},
                   0.1};
         for (const DeepEpCall& c : calls) {
@@ -196,7 +150,7 @@ void add_readme(std::vector<Group>& groups, const std::vector<DeepEpCall>& norma
                 "h800",
                 "8 and 32 ranks",
                 "16 and 64 ranks",
-                {PHASE(deepep_normal, nvlink), PHASE(deepep_normal, nodes->nic)},
+                readme_figures(combine, false),
                 {},
                 0.1};
         for (const DeepEpCall& c : normal)
@@ -207,7 +161,7 @@ void add_readme(std::vector<Group>& groups, const std::vector<DeepEpCall>& norma
                 "h800",
                 "8 and 16 ranks",
                 "32 to 256 ranks",
-                {PHASE(deepep_low_latency, rate), PHASE(deepep_low_latency, nodes->start_up)},
+                readme_figures(combine, true),
                 {},
                 0.1};
         for (const DeepEpCall& c : low_latency)

@@ -13,6 +13,7 @@ struct Figure {
     std::string name;
     std::function<double(const Profile&)> get;
     std::function<void(Profile&, double)> set;
+    std::function<void(Profile&, const std::string&)> set_source = {};
 };
 
 // A timed call and what a profile says of it.

@@ -5,12 +5,14 @@
 
 #include "base/error.hpp"
 #include "base/version.hpp"
+#include "cli/calibrate.hpp"
 #include "cli/compare.hpp"
 #include "cli/output.hpp"
 #include "cli/place.hpp"
 #include "cli/placement.hpp"
 #include "cli/run.hpp"
 #include "cli/topology.hpp"
+#include "cli/validate.hpp"
 #include "cli/workload.hpp"
 
 namespace {
@@ -31,6 +33,8 @@ int run_program(int argc, char** argv) {
     moesim::add_place_command(app);
     moesim::add_compare_command(app);
     moesim::add_placement_command(app);
+    moesim::add_calibrate_command(app);
+    moesim::add_validate_command(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

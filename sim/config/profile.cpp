@@ -49,8 +49,9 @@ Out to_json(const LinkProfile& l) {
 }  // namespace
 
 Profile parse_profile(const nlohmann::json& document, const std::string& file, const std::string& path) {
-    const JsonObject o({&document, file, path}, "moesim.profile/1",
-                       {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links", "collectives"});
+    const JsonObject o(
+        {&document, file, path}, "moesim.profile/1",
+        {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links", "collectives", "experts"});
     Profile p;
     p.name = o["name"].line();
     p.device = o["device"].line();
@@ -78,6 +79,7 @@ Profile parse_profile(const nlohmann::json& document, const std::string& file, c
     if (links["pcie"].present()) p.pcie = link_profile(links["pcie"]);
     if (links["max_flows"].present()) p.max_flows = sourced_count(links["max_flows"]);
     p.collectives = parse_collectives(o["collectives"]);
+    p.experts = parse_experts(o["experts"]);
     return p;
 }
 
@@ -110,6 +112,7 @@ nlohmann::ordered_json to_json(const Profile& p) {
              {"attention", {{"efficiency", to_json(p.attention_efficiency)}}},
              {"links", std::move(links)}};
     if (!p.collectives.empty()) j["collectives"] = to_json(p.collectives);
+    if (!p.experts.empty()) j["experts"] = to_json(p.experts);
     return j;
 }
 

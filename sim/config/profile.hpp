@@ -9,6 +9,7 @@
 #include "base/units.hpp"
 #include "config/collectives_profile.hpp"
 #include "config/dtype.hpp"
+#include "config/expert_profile.hpp"
 #include "config/sourced.hpp"
 
 namespace moesim {
@@ -51,6 +52,7 @@ struct Profile {
     // Messages of one GPU that its communication library has under way at once in an all-to-all; nothing: not known.
     std::optional<Sourced<std::int64_t>> max_flows;
     CollectivesProfile collectives;  // empty: messages as `links` has it
+    ExpertsProfile experts;          // empty: experts as `matmul.grouped` has it
 
     // The peak for a data type, or nothing where the device has none.
     [[nodiscard]] const std::optional<Sourced<FlopsPerSecond>>& peak(Dtype d) const {

@@ -40,6 +40,8 @@ struct ModelSpec {
     std::int64_t dense_layers_per_moe_layer = 0;
     std::int64_t dense_ffn = 0;
     std::optional<AttentionSpec> attention;  // absent: the attention block costs nothing
+    // A kernel of the profile's `experts`, or "roofline"; empty: what the profile says for the data type, else that.
+    std::string expert_kernel;
     bool operator==(const ModelSpec&) const = default;
 };
 

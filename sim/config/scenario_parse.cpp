@@ -51,9 +51,18 @@ void parse_counted(const JsonObject& o, const char* count_key, const char* width
     if (count > 0) inner = width(w);
 }
 
+// The name of a kernel that the profile has for the data type, or "roofline".
+std::string expert_kernel(const JsonValue& v, Dtype dtype, const Profile& profile) {
+    std::vector<std::string_view> names = {roofline_kernel};
+    for (const ExpertKernel& k : profile.experts.kernels)
+        if (k.dtype == dtype) names.emplace_back(k.name);
+    return std::string(names[v.choice(names)]);
+}
+
 ModelSpec parse_model(const JsonValue& value, const Profile& profile) {
-    const JsonObject o(value, {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated",
-                               "shared_experts", "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn", "attention"});
+    const JsonObject o(value,
+                       {"hidden", "dtype", "moe_layers", "experts", "top_k", "expert_ffn", "gated", "shared_experts",
+                        "shared_ffn", "dense_layers_per_moe_layer", "dense_ffn", "attention", "expert_kernel"});
     ModelSpec m;
     m.hidden = width(o["hidden"]);
     m.dtype = default_if_absent(o["dtype"], Dtype::bf16, dtype);
@@ -68,6 +77,7 @@ ModelSpec parse_model(const JsonValue& value, const Profile& profile) {
     parse_counted(o, "shared_experts", "shared_ffn", m.shared_experts, m.shared_ffn);
     parse_counted(o, "dense_layers_per_moe_layer", "dense_ffn", m.dense_layers_per_moe_layer, m.dense_ffn);
     if (o["attention"].present() && !o["attention"].json->is_null()) m.attention = parse_attention(o["attention"]);
+    if (o["expert_kernel"].present()) m.expert_kernel = expert_kernel(o["expert_kernel"], m.dtype, profile);
     return m;
 }
 

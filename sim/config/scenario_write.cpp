@@ -20,6 +20,7 @@ Out json(const ModelSpec& m) {
     if (const auto& a = m.attention)
         j["attention"] = {
             {"heads", a->heads}, {"kv_heads", a->kv_heads}, {"head_dim", a->head_dim}, {"causal", a->causal}};
+    if (!m.expert_kernel.empty()) j["expert_kernel"] = m.expert_kernel;
     return j;
 }
 

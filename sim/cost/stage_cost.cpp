@@ -1,6 +1,8 @@
 #include "cost/stage_cost.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 
 namespace moesim {
@@ -11,6 +13,22 @@ constexpr double logit_bytes = 4.0;       // fp32
 constexpr double choice_bytes = 8.0;      // an expert id and its weight
 
 double real(std::int64_t v) { return static_cast<double>(v); }
+
+std::optional<ExpertKernel> fitted_kernel(const Scenario& s) {
+    const std::string& name =
+        s.model.expert_kernel.empty() ? s.profile.experts.stage(s.model.dtype) : s.model.expert_kernel;
+    if (name.empty() || name == roofline_kernel) return std::nullopt;
+    return *s.profile.experts.find(name);  // the scenario's reader has looked
+}
+
+// A token's top_k choices over the ranks that it goes to, of `expert` that share the experts evenly, each choice alike
+// likely: top_k / (ranks (1 - C(E - E/ranks, top_k) / C(E, top_k))).
+double rows_of_token(const Scenario& s) {
+    const double all = real(s.model.experts), of_rank = all / real(s.parallelism.expert);
+    double missed = 1;
+    for (std::int64_t i = 0; i < s.model.top_k; ++i) missed *= std::max(0.0, all - of_rank - real(i)) / (all - real(i));
+    return real(s.model.top_k) / (real(s.parallelism.expert) * (1 - missed));
+}
 
 }  // namespace
 
@@ -25,8 +43,10 @@ std::int64_t feed_forward_bytes(const ModelSpec& m, std::int64_t inner, std::int
 }
 
 StageCost::StageCost(const Scenario& s)
-    : model_(s.model), batch_(s.batch), dispatch_(s.dispatch), tensor_(s.parallelism.tensor),
-      sequence_(s.parallelism.sequence), profile_(s.profile), roofline_(s.profile) {}
+    : model_(s.model), kernel_(fitted_kernel(s)), rows_a_token_(rows_of_token(s)),
+      experts_(std::max<std::int64_t>(1, s.model.experts / s.parallelism.expert)), batch_(s.batch),
+      dispatch_(s.dispatch), tensor_(s.parallelism.tensor), sequence_(s.parallelism.sequence), profile_(s.profile),
+      roofline_(s.profile) {}
 
 Seconds StageCost::attention_block(std::int64_t tokens) const {
     if (!model_.attention) return {};
@@ -84,7 +104,11 @@ Seconds StageCost::pack(std::int64_t rows) const {
 }
 
 Seconds StageCost::expert(std::span<const std::int64_t> rows) const {
-    return feed_forward(profile_.grouped, rows, model_.expert_ffn);
+    if (!kernel_) return feed_forward(profile_.grouped, rows, model_.expert_ffn);
+    const double all = real(std::accumulate(rows.begin(), rows.end(), std::int64_t{0}));
+    const auto tokens = static_cast<std::int64_t>(std::ceil(all / rows_a_token_ - 1e-9));
+    return expert_kernel_time(*kernel_,
+                              {model_.hidden, model_.expert_ffn / tensor_, model_.gated, tokens, experts_, all, rows});
 }
 
 Seconds StageCost::sum_up(std::int64_t computed, std::int64_t copies) const {

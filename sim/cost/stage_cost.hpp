@@ -2,10 +2,12 @@
 // Seconds of each compute stage on one rank, from the counts that it works on. Activations are bf16 between stages.
 // Where a stage has nothing to do it launches nothing and takes no time.
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/units.hpp"
 #include "config/scenario.hpp"
+#include "cost/expert_kernel.hpp"
 #include "cost/roofline.hpp"
 
 namespace moesim {
@@ -28,7 +30,12 @@ class StageCost {
     [[nodiscard]] Seconds gate(std::int64_t tokens) const;    // logits: tokens x hidden . hidden x experts
     [[nodiscard]] Seconds select(std::int64_t tokens) const;  // softmax and top-k over fp32 logits
     [[nodiscard]] Seconds pack(std::int64_t rows) const;      // gather into send buffers
-    [[nodiscard]] Seconds expert(std::span<const std::int64_t> rows) const;  // rows of each local expert
+    // Rows of each local expert: by the fitted kernel that the model or the profile names, which is given the rank's
+    // own rows only, as after a dispatch, and chooses its tile by the tokens that so many rows are of, were the routing
+    // even; without one by the roofline.
+    [[nodiscard]] Seconds expert(std::span<const std::int64_t> rows) const;
+    // Whether expert() never falls with more rows or experts: a fitted kernel may change its tile for more tokens.
+    [[nodiscard]] bool grows_with_experts() const { return !kernel_; }
     // Sums what several experts of one GPU made of one token: reads `computed` rows, writes `copies`; nothing where
     // each copy met one expert only.
     [[nodiscard]] Seconds sum_up(std::int64_t computed, std::int64_t copies) const;
@@ -51,6 +58,9 @@ class StageCost {
     [[nodiscard]] Seconds feed_forward(const MatmulProfile& kind, std::span<const std::int64_t> rows,
                                        std::int64_t inner) const;
     ModelSpec model_;
+    std::optional<ExpertKernel> kernel_;
+    double rows_a_token_ = 1;   // of a rank, for each token that it is sent
+    std::int64_t experts_ = 1;  // on a rank, were they shared out evenly
     BatchSpec batch_;
     DispatchSpec dispatch_;
     std::int64_t tensor_, sequence_;

@@ -177,6 +177,7 @@ CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options,
     }
     const auto words = arguments(options);
     std::vector<const char*> pointers;
+    pointers.reserve(words.size());
     for (const auto& word : words) pointers.push_back(word.c_str());
     CbcMain1(
         static_cast<int>(pointers.size()), pointers.data(), model, [](CbcModel*, int) { return 0; }, data);

@@ -144,6 +144,7 @@ Seconds LayerTimeModel::bound(LayerId layer, std::size_t slots) const {
         heaviest = std::max(heaviest, c);
     }
     if (used == 0) return {};
+    if (!cost_.grows_with_experts()) return together({}, {}, {}).total;
     const std::size_t kinds = std::min(slots, experts());
     // The rows of each expert of a position may have been rounded down by a half.
     const double mean = rows / real(positions()) - 0.5 * real(kinds);

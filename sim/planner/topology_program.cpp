@@ -88,7 +88,8 @@ class TopologyProgram {
             for (std::size_t b = 0; b < experts; ++b)
                 if (strengthened || tokens(a, b) != 0) add_product(l, a, b, tokens(a, b));
         if (!strengthened) return;
-        const auto size = static_cast<double>(experts / n);
+        const std::size_t each = experts / n;
+        const auto size = static_cast<double>(each);
         for (std::size_t e = 0; e < experts; ++e)
             for (std::size_t g1 = 0; g1 < n; ++g1)
                 for (std::size_t g2 = 0; g2 < n; ++g2) {

@@ -35,6 +35,7 @@ SimulatePlacements simulated_makespans(const Scenario& scenario, const std::stri
         if (error) throw InputError(apart + ": cannot create the folder: " + error.message());
         const std::vector<Scenario> batches = learned_batches(scenario, origin, options, most_batches, apart);
         std::vector<std::shared_ptr<const PlacementDocument>> documents;
+        documents.reserve(placements.size());
         for (const Placement& placement : placements)
             documents.push_back(std::make_shared<const PlacementDocument>(to_document(placement, "candidate")));
         std::vector<Seconds> times(placements.size());

@@ -1,0 +1,177 @@
+#include "config/expert_profile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/sourced_json.hpp"
+
+namespace moesim {
+namespace {
+
+using Out = nlohmann::ordered_json;
+
+constexpr std::size_t most_kernels = 64, most_tiles = 16;
+constexpr double most_error = 1e6;
+
+ExpertTile expert_tile(const JsonValue& value) {
+    const JsonObject o(value, {"most_tokens", "most_tokens_an_expert", "rows", "columns", "depth"});
+    ExpertTile t;
+    if (o["most_tokens"].present()) t.most_tokens = o["most_tokens"].integer(1, 1'000'000'000);
+    if (o["most_tokens_an_expert"].present()) t.most_tokens_an_expert = o["most_tokens_an_expert"].number(1e-6, 1e9);
+    if (t.most_tokens && t.most_tokens_an_expert)
+        o["most_tokens_an_expert"].fail("nothing, since most_tokens is there");
+    t.rows = o["rows"].integer(1, 4096);
+    t.columns = o["columns"].integer(1, 4096);
+    t.depth = o["depth"].integer(1, 4096);
+    return t;
+}
+
+Sourced<std::vector<ExpertTile>> expert_tiles(const JsonValue& value) {
+    const JsonObject o(value, {"value", "source"});
+    Sourced<std::vector<ExpertTile>> tiles{{}, o["source"].text()};
+    const auto all = o["value"].elements(1, most_tiles);
+    for (const JsonValue& element : all) {
+        tiles.value.push_back(expert_tile(element));
+        const bool bounded = tiles.value.back().most_tokens || tiles.value.back().most_tokens_an_expert;
+        const bool last = tiles.value.size() == all.size();
+        if (last && bounded) element.fail("no bound on the tokens of the last tile: it is for all calls that are left");
+        if (!last && !bounded)
+            element.fail("most_tokens or most_tokens_an_expert: only the last tile is for all calls that are left");
+    }
+    return tiles;
+}
+
+std::vector<double> residual_quantiles(const JsonValue& value) {
+    std::vector<double> q;
+    for (const JsonValue& v : value.elements(2, 101)) {
+        q.push_back(v.number(1e-6, most_error));
+        if (q.size() > 1 && q.back() < q[q.size() - 2]) v.fail("quantiles that do not fall: at least the one before");
+    }
+    return q;
+}
+
+FitRecord fit_record(const JsonValue& value) {
+    const JsonObject o(value,
+                       {"measured_on", "date", "rows", "held_out", "spread", "median", "p90", "worst", "residuals"});
+    FitRecord f;
+    f.measured_on = o["measured_on"].line(500);
+    f.date = o["date"].line();
+    f.rows = o["rows"].integer(1, 1'000'000'000);
+    f.held_out = o["held_out"].integer(0, 1'000'000'000);
+    f.spread = o["spread"].number(0, most_error);
+    f.median = o["median"].number(0, most_error);
+    f.p90 = o["p90"].number(f.median, most_error);
+    f.worst = o["worst"].number(f.p90, most_error);
+    f.residuals = residual_quantiles(o["residuals"]);
+    return f;
+}
+
+ExpertKernel expert_kernel(const JsonValue& value) {
+    const JsonObject o(
+        value, {"name", "dtype", "tiles", "reread_rows", "launch", "step", "far_step", "tile_rate", "row_rate",
+                "weight_rate", "element_rate", "cache", "cache_gain", "crowding", "crowd_tokens", "overlap", "fit"});
+    ExpertKernel k;
+    k.name = o["name"].line();
+    if (k.name == roofline_kernel) o["name"].fail("another name, since that is what the roofline is called");
+    k.dtype = static_cast<Dtype>(o["dtype"].choice({"bf16", "fp8"}));
+    k.tiles = expert_tiles(o["tiles"]);
+    k.reread_rows = sourced_count(o["reread_rows"]);
+    k.launch = sourced_time(o["launch"]);
+    k.step = sourced_time(o["step"]);
+    k.far_step = sourced_time(o["far_step"]);
+    k.tile_rate = sourced_flop_rate(o["tile_rate"]);
+    k.row_rate = sourced_flop_rate(o["row_rate"]);
+    k.weight_rate = sourced_bandwidth(o["weight_rate"]);
+    k.element_rate = sourced_bandwidth(o["element_rate"]);
+    k.cache = sourced_size(o["cache"], 1);
+    k.cache_gain = sourced_number(o["cache_gain"], 0, 1000);
+    k.crowding = sourced_number(o["crowding"], 0, 100);
+    k.crowd_tokens = sourced_number(o["crowd_tokens"], 1, 1e9);
+    k.overlap = sourced_number(o["overlap"], 1, 100);
+    if (o["fit"].present()) k.fit = fit_record(o["fit"]);
+    return k;
+}
+
+Out to_json(const ExpertTile& t) {
+    Out j = Out::object();
+    if (t.most_tokens) j["most_tokens"] = *t.most_tokens;
+    if (t.most_tokens_an_expert) j["most_tokens_an_expert"] = *t.most_tokens_an_expert;
+    j["rows"] = t.rows, j["columns"] = t.columns, j["depth"] = t.depth;
+    return j;
+}
+
+Out to_json(const FitRecord& f) {
+    return {{"measured_on", f.measured_on}, {"date", f.date},     {"rows", f.rows}, {"held_out", f.held_out},
+            {"spread", f.spread},           {"median", f.median}, {"p90", f.p90},   {"worst", f.worst},
+            {"residuals", f.residuals}};
+}
+
+Out to_json(const ExpertKernel& k) {
+    Out tiles = Out::array();
+    for (const ExpertTile& t : k.tiles.value) tiles.push_back(to_json(t));
+    Out j = {{"name", k.name},
+             {"dtype", name(k.dtype)},
+             {"tiles", {{"value", std::move(tiles)}, {"source", k.tiles.source}}},
+             {"reread_rows", to_json(k.reread_rows)},
+             {"launch", to_json(k.launch)},
+             {"step", to_json(k.step)},
+             {"far_step", to_json(k.far_step)},
+             {"tile_rate", to_json(k.tile_rate)},
+             {"row_rate", to_json(k.row_rate)},
+             {"weight_rate", to_json(k.weight_rate)},
+             {"element_rate", to_json(k.element_rate)},
+             {"cache", to_json(k.cache)},
+             {"cache_gain", to_json(k.cache_gain)},
+             {"crowding", to_json(k.crowding)},
+             {"crowd_tokens", to_json(k.crowd_tokens)},
+             {"overlap", to_json(k.overlap)}};
+    if (k.fit) j["fit"] = to_json(*k.fit);
+    return j;
+}
+
+// The name of a kernel of that data type.
+std::string stage_kernel(const JsonValue& value, const ExpertsProfile& experts, Dtype dtype) {
+    if (!value.present()) return {};
+    std::string of_stage = value.line();
+    const ExpertKernel* kernel = experts.find(of_stage);
+    if (kernel == nullptr || kernel->dtype != dtype)
+        value.fail(fmt::format("the name of one of the kernels above whose dtype is \"{}\"", name(dtype)));
+    return of_stage;
+}
+
+}  // namespace
+
+const ExpertKernel* ExpertsProfile::find(const std::string& name) const {
+    const auto at = std::find_if(kernels.begin(), kernels.end(), [&](const ExpertKernel& k) { return k.name == name; });
+    return at == kernels.end() ? nullptr : &*at;
+}
+
+ExpertsProfile parse_experts(const JsonValue& value) {
+    ExpertsProfile e;
+    if (!value.present()) return e;
+    const JsonObject o(value, {"kernels", "stage"});
+    for (const JsonValue& element : o["kernels"].elements(1, most_kernels)) {
+        ExpertKernel kernel = expert_kernel(element);
+        if (e.find(kernel.name) != nullptr) element.member("name").fail("a name that no kernel before it has");
+        e.kernels.push_back(std::move(kernel));
+    }
+    if (o["stage"].present()) {
+        const JsonObject stage(o["stage"], {"bf16", "fp8"});
+        e.bf16 = stage_kernel(stage["bf16"], e, Dtype::bf16);
+        e.fp8 = stage_kernel(stage["fp8"], e, Dtype::fp8);
+    }
+    return e;
+}
+
+nlohmann::ordered_json to_json(const ExpertsProfile& e) {
+    Out kernels = Out::array(), stage = Out::object();
+    for (const ExpertKernel& k : e.kernels) kernels.push_back(to_json(k));
+    if (!e.bf16.empty()) stage["bf16"] = e.bf16;
+    if (!e.fp8.empty()) stage["fp8"] = e.fp8;
+    Out j = {{"kernels", std::move(kernels)}};
+    if (!stage.empty()) j["stage"] = std::move(stage);
+    return j;
+}
+
+}  // namespace moesim

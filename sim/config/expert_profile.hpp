@@ -1,0 +1,79 @@
+#pragma once
+// The part "experts" of a moesim.profile/1: kernels that compute the experts of one rank, each as a law of a few
+// figures fitted to timed calls. The law that reads them is sim/cost/expert_kernel.hpp.
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.hpp"
+#include "config/dtype.hpp"
+#include "config/sourced.hpp"
+
+namespace moesim {
+
+struct JsonValue;
+
+// What a scenario calls the first-principles costs of the profile in the place of a fitted kernel.
+inline constexpr const char* roofline_kernel = "roofline";
+
+// The piece of the output that one multiprocessor works on at a time, and for which calls the kernel takes it: those
+// of at most so many tokens, or at most so many tokens for each expert of the rank; nothing: all that are left.
+struct ExpertTile {
+    std::optional<std::int64_t> most_tokens;
+    std::optional<double> most_tokens_an_expert;
+    std::int64_t rows = 0, columns = 0, depth = 0;  // of the output, and of the inner loop's step
+    bool operator==(const ExpertTile&) const = default;
+};
+
+// What is known of a fit. Errors are |predicted / measured - 1|, of rows that a fit did not see, which held out whole
+// model shapes one after the other.
+struct FitRecord {
+    std::string measured_on;    // device, driver, versions, as the tables have them
+    std::string date;           // of the fit: "2026-11-23"
+    std::int64_t rows = 0;      // fitted to
+    std::int64_t held_out = 0;  // rows in the errors below
+    double spread = 0;          // median of the relative deviation of repeated readings of one call; 0: none repeated
+    double median = 0, p90 = 0, worst = 0;
+    std::vector<double> residuals;  // quantiles 0, 1/n, .., 1 of measured / predicted of all fitted rows
+    bool operator==(const FitRecord&) const = default;
+};
+
+struct ExpertKernel {
+    std::string name;  // "vllm-bf16"
+    Dtype dtype = Dtype::bf16;
+    Sourced<std::vector<ExpertTile>> tiles;  // the first that applies
+    Sourced<std::int64_t> reread_rows;       // of an expert, after which its weights are read once more
+    Sourced<Seconds> launch;                 // of all kernels of a call
+    Sourced<Seconds> step;                   // of a tile's inner loop, alone on the GPU, on data in the cache ...
+    Sourced<Seconds> far_step;               // ... and this much more where the data has to come from memory
+    Sourced<FlopsPerSecond> tile_rate;       // at which whole tiles pass, filled or not
+    Sourced<FlopsPerSecond> row_rate;        // at which the rows in them pass, on top of that
+    Sourced<BytesPerSecond> weight_rate;     // at which weights come from memory
+    Sourced<BytesPerSecond> element_rate;    // of what is done element by element
+    Sourced<Bytes> cache;                    // a working set of which half has to come from memory
+    Sourced<double> cache_gain;              // the cache is faster than memory by 1 + this
+    Sourced<double> crowding;                // work takes up to 1 + this in large calls ...
+    Sourced<double> crowd_tokens;            // ... half of it at so many tokens
+    Sourced<double> overlap;                 // p of the p-norm in which work, weights and waiting add up; [1, 100]
+    std::optional<FitRecord> fit;
+    bool operator==(const ExpertKernel&) const = default;
+};
+
+struct ExpertsProfile {
+    std::vector<ExpertKernel> kernels;
+    // The kernel that a simulation's expert stage takes for each data type; empty: none of them.
+    std::string bf16, fp8;
+
+    [[nodiscard]] const std::string& stage(Dtype d) const { return d == Dtype::fp8 ? fp8 : bf16; }
+    [[nodiscard]] const ExpertKernel* find(const std::string& name) const;  // null where there is none
+    [[nodiscard]] bool empty() const { return kernels.empty(); }
+    bool operator==(const ExpertsProfile&) const = default;
+};
+
+// Empty where `value` is absent. Throws InputError.
+ExpertsProfile parse_experts(const JsonValue& value);
+nlohmann::ordered_json to_json(const ExpertsProfile& experts);
+
+}  // namespace moesim

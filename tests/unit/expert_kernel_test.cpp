@@ -1,0 +1,88 @@
+#include "cost/expert_kernel.hpp"
+
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cost/stage_cost.hpp"
+#include "support/catch.hpp"
+#include "support/expert_kernels.hpp"
+#include "support/scenarios.hpp"
+
+using namespace moesim;
+using namespace moesim::test;
+
+TEST_CASE("the law of an expert kernel, by hand", "[cost]") {
+    // Hidden 8, inner 4, gated: products 8 x 8 and 8 x 4. Rows 3 and 5 in tiles of 4 x 4 x 2; nothing in the cache.
+    //   waiting: 8 / 2 = 4 and 4 / 2 = 2 steps of 1 + 2 us           12, 6 us
+    //   work: padded rows 4 + 8 = 12, area 2 8 8 = 128 and 2 8 4 = 64, at 1 GFLOP/s and, for 8 rows, at 2 GFLOP/s:
+    //     128 (12 / 1e9 + 8 / 2e9) = 2.048 us and 1.024 us
+    //   memory at 1 GB/s: weights 64 2 (1 + 2 readings, of 4 rows) = 384 B and 192 B, rows 8 (8 2 + 2 8) = 256 B and
+    //     8 (4 2 + 2 8) = 192 B: 0.640 and 0.384 us
+    //   elements: 10 rows, (2 8 + 4 + 16) 2 = 72 B each, at 1 GB/s: 0.720 us; launch 5 us
+    //   With p = 1 all parts add up: 5 + 12 + 6 + 2.048 + 1.024 + 0.640 + 0.384 + 0.720 us.
+    ExpertKernel k = round_kernel();
+    const std::array<std::int64_t, 3> rows = {3, 0, 5};
+    CHECK(expert_kernel_time(k, {8, 4, true, 10, 3, 10, rows}).value() == Approx(27.816e-6));
+    // With p = 2 each product is the root of the sum of squares.
+    k.overlap.value = 2;
+    const double first = std::sqrt(12.0 * 12 + 2.048 * 2.048 + 0.64 * 0.64);
+    const double second = std::sqrt(6.0 * 6 + 1.024 * 1.024 + 0.384 * 0.384);
+    CHECK(expert_kernel_time(k, {8, 4, true, 10, 3, 10, rows}).value() == Approx((5.72 + first + second) * 1e-6));
+}
+
+TEST_CASE("what stays in the cache is faster, and large calls are slower", "[cost]") {
+    // A cache of 1 TB keeps all: steps take 1 us, bytes go at 1 + 3 = 4 GB/s. Work is as before.
+    ExpertKernel k = round_kernel();
+    k.cache.value = Bytes(1'000'000'000'000);
+    const std::array<std::int64_t, 2> rows = {3, 5};
+    const double work = 2.048 + 1.024;
+    CHECK(expert_kernel_time(k, {8, 4, true, 10, 2, 10, rows}).value() ==
+          Approx((5 + 4 + 2 + work + (0.64 + 0.384 + 0.72) / 4) * 1e-6));
+    // Half of the crowding at crowd_tokens: 1 + 0.5 / 2.
+    k.crowding.value = 0.5;
+    k.crowd_tokens.value = 10;
+    CHECK(expert_kernel_time(k, {8, 4, true, 10, 2, 10, rows}).value() ==
+          Approx((5 + 4 + 2 + 1.25 * work + (0.64 + 0.384 + 0.72) / 4) * 1e-6));
+}
+
+TEST_CASE("without rows a call takes no time, with others' rows their elements", "[cost]") {
+    const ExpertKernel k = round_kernel();
+    CHECK(expert_kernel_time(k, {8, 4, true, 0, 2, 0, {}}).value() == 0);
+    CHECK(expert_kernel_time(k, {8, 4, true, 10, 2, 10, {}}).value() == Approx(5.72e-6));
+}
+
+TEST_CASE("the tile is the first that the call is small enough for", "[cost]") {
+    ExpertKernel k = round_kernel();
+    k.tiles.value = {{std::nullopt, 1.0, 16, 32, 64}, {100, std::nullopt, 32, 32, 64}, {{}, {}, 64, 64, 32}};
+    CHECK(expert_tile(k, 8, 8).rows == 16);
+    CHECK(expert_tile(k, 9, 8).rows == 32);
+    CHECK(expert_tile(k, 100, 8).rows == 32);
+    CHECK(expert_tile(k, 101, 8).rows == 64);
+    CHECK(expert_tile(k, 101, 128).rows == 16);
+}
+
+TEST_CASE("the expert stage takes a fitted kernel where the profile or the model names one", "[cost]") {
+    Scenario s = tiny(2, 8);
+    const std::array<std::int64_t, 1> rows = {7};
+    const Seconds roofline = StageCost(s).expert(rows);
+    s.profile.experts.kernels = {round_kernel()};
+    CHECK(StageCost(s).expert(rows) == roofline);
+    const Seconds fitted = expert_kernel_time(
+        round_kernel(), {s.model.hidden, s.model.expert_ffn, s.model.gated, 7, s.model.experts / 2, 7, rows});
+    CHECK(fitted != roofline);
+    s.profile.experts.bf16 = "round";
+    CHECK(StageCost(s).expert(rows) == fitted);
+    s.model.expert_kernel = "roofline";
+    CHECK(StageCost(s).expert(rows) == roofline);
+    s.profile.experts.bf16 = "";
+    s.model.expert_kernel = "round";
+    CHECK(StageCost(s).expert(rows) == fitted);
+}
+
+TEST_CASE("a profile with kernels for experts is written and read back as the same", "[config]") {
+    Profile p = ideal_profile();
+    p.experts.kernels = {round_kernel()};
+    p.experts.bf16 = "round";
+    CHECK(parse_profile(nlohmann::json::parse(to_json(p).dump()), "written") == p);
+}
