@@ -44,7 +44,8 @@ class LayerTimeModel {
     // No placement with at most `slots` copies of experts a position is faster. Expert stage: some position computes
     // the mean or more, and some position the mean number of experts that are used (StageCost::expert grows with rows
     // and with experts, and never shrinks where rows are shared out among more experts); without room for copies, some
-    // position has the heaviest expert. Traffic: nothing has to move.
+    // position has the heaviest expert. Traffic: nothing has to move. Experts take no time where their kernel was
+    // fitted: its tiles may change with more rows.
     [[nodiscard]] Seconds bound(LayerId layer, std::size_t slots) const;
 
     // What a search needs to do the same in steps.
