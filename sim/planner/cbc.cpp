@@ -13,7 +13,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 
 #include "planner/stopwatch.hpp"
 
@@ -127,8 +126,6 @@ std::vector<std::string> arguments(const SolveOptions& options) {
 
 CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options,
                   const std::function<void(const CbcAnswer&)>& relaxed) {
-    static std::mutex one_at_a_time;
-    const std::lock_guard lock(one_at_a_time);
     const double scale = cost_scale(program);
     bool stopped = false;
     Deadline deadline(options.seconds, stopped);

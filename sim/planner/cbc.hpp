@@ -12,8 +12,8 @@ struct CbcAnswer {
     Solution solution;         // where it has x empty and no_solution is false, a limit came first
 };
 
-// Prints nothing. One at a time: CBC's driver is not known to be reentrant, so others wait. relaxed: what the first
-// relaxation alone says, where the search goes on.
+// Prints nothing. Once a process: CBC's driver is not known to be reentrant (cbc_process.hpp gives each its own).
+// relaxed: what the first relaxation alone says, where the search goes on.
 CbcAnswer run_cbc(const IntegerProgram& program, const SolveOptions& options,
                   const std::function<void(const CbcAnswer&)>& relaxed = {});
 

@@ -62,12 +62,7 @@ Placement with_full_slots(const PlannerProblem& problem, const LayerTimeModel& m
     if (!some_free || (problem.memory && full > *problem.memory)) return placement;
     std::vector<std::vector<LayerTimeState::Copies>> filled(layers);
     tbb::parallel_for(std::size_t{0}, layers, [&](std::size_t l) {
-        std::vector<LayerTimeState::Copies> copies;
-        for (std::size_t e = 0; e < placement.experts(); ++e) {
-            const auto at = placement.replicas(LayerId(l), e);
-            copies.emplace_back(at.begin(), at.end());
-        }
-        LayerTimeState state(model, LayerId(l), copies);
+        LayerTimeState state(model, LayerId(l), copies_of(placement, LayerId(l)));
         fill(state, problem.workload.load.row(l), problem.slots);
         filled[l] = state.all_copies();
     });

@@ -47,15 +47,6 @@ double temperature(double proposals, std::size_t experts) {
 
 using Layer = std::vector<LayerTimeState::Copies>;
 
-Layer layer_of(const Placement& placement, LayerId layer) {
-    Layer copies;
-    for (std::size_t e = 0; e < placement.experts(); ++e) {
-        const auto at = placement.replicas(layer, e);
-        copies.emplace_back(at.begin(), at.end());
-    }
-    return copies;
-}
-
 // Copies at each position.
 std::vector<std::size_t> held(const Layer& layer, std::size_t positions) {
     std::vector<std::size_t> n(positions);
@@ -121,7 +112,7 @@ std::vector<Layer> best_start(const std::vector<Placement>& starts, const Matrix
         time.clear();
         for (std::size_t l = 0; l < layers; ++l) {
             const std::size_t s = start_of(l);
-            all.push_back(layer_of(starts[s], LayerId(l)));
+            all.push_back(copies_of(starts[s], LayerId(l)));
             time.push_back(of_start(s, l));
         }
         return all;

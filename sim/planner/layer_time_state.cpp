@@ -54,6 +54,16 @@ Peaks peaks(std::size_t n, At at) {
 
 }  // namespace
 
+std::vector<std::vector<std::uint32_t>> copies_of(const Placement& placement, LayerId layer) {
+    std::vector<std::vector<std::uint32_t>> copies;
+    copies.reserve(placement.experts());
+    for (std::size_t e = 0; e < placement.experts(); ++e) {
+        const auto at = placement.replicas(layer, e);
+        copies.emplace_back(at.begin(), at.end());
+    }
+    return copies;
+}
+
 LayerTimeState::LayerTimeState(const LayerTimeModel& model, LayerId layer, const std::vector<Copies>& copies)
     : model_(model), flows_(model.flows()), dedup_(model.dedup()),
       stride_(std::bit_ceil(std::max(model.width(), lanes))),

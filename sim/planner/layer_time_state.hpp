@@ -10,6 +10,9 @@
 
 namespace moesim {
 
+// [expert]: the positions of its copies.
+std::vector<std::vector<std::uint32_t>> copies_of(const Placement& placement, LayerId layer);
+
 // A change looks at the tokens of its expert only, then at the flows that changed, then at all links' loads. Counts are
 // integers: a change that is taken back leaves no trace.
 class LayerTimeState {

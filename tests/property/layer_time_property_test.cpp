@@ -11,19 +11,6 @@
 using namespace moesim;
 using namespace moesim::test;
 
-namespace {
-
-std::vector<LayerTimeState::Copies> copies_of(const Placement& placement, LayerId layer) {
-    std::vector<LayerTimeState::Copies> all;
-    for (std::size_t e = 0; e < placement.experts(); ++e) {
-        const auto at = placement.replicas(layer, e);
-        all.emplace_back(at.begin(), at.end());
-    }
-    return all;
-}
-
-}  // namespace
-
 TEST_CASE("a layer's time after many changes is that of the placement they lead to") {
     for (std::uint64_t number = 0; number < 200; ++number) {
         INFO("case " << number);
