@@ -64,12 +64,17 @@ std::shared_ptr<const Ways> ways_of(const Plan& plan) {
 
 }  // namespace
 
-Result simulate(Plan plan, const Progress& progress) {
+Result plan_tasks(Plan plan, const Progress& progress) {
     Result result(std::move(plan));
     result.ways = ways_of(result.plan);
     result.plan.fabric = result.ways->fabric(Way::cluster);
     Pipeline(result).build(progress);
     check_memory(result);
+    return result;
+}
+
+Result simulate(Plan plan, const Progress& progress) {
+    Result result = plan_tasks(std::move(plan), progress);
     if (result.plan.scenario.network.jitter)
         add_jitter(result.graph, result.plan.fabric, result.ways->model(Way::cluster), result.plan.scenario.seed);
     const OnProgress on_progress = [&](double share) {

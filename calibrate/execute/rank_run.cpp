@@ -1,0 +1,211 @@
+#include "calibrate/execute/rank_run.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace moesim {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long the caller's thread sleeps between looks at what is under way. Ranks may be many more than cores: who looks
+// all the time takes the time away from those that compute.
+constexpr std::chrono::microseconds between_looks{100};
+
+class RankRun {
+  public:
+    RankRun(const TaskGraph& graph, const LocalTasks& local, RankWork& work, Transport& transport,
+            Clock::time_point begin)
+        : graph_(graph), local_(local), work_(work), transport_(transport), begin_(begin), waits_(local.waits),
+          parts_(local.id.size()), role_(local.id.size()), times_(local.id.size()), ready_(local.id.size()),
+          unfinished_(local.id.size()) {
+        for (const LocalTransfer& t : local.sent) role_[t.task] = &t;
+        for (const LocalTransfer& t : local.received) parts_[t.task] = t.parts;
+        posts_.resize(local.id.size());
+        for (const LocalTransfer& t : local.received)
+            if (t.posts_after == LocalTasks::none)
+                to_receive_.push_back(&t);
+            else
+                posts_[t.posts_after].push_back(&t);
+        for (const LocalTransfer& t : local.received) receives_.push_back(t.task);
+        received_.resize(local.id.size());
+        for (const std::size_t task : receives_) received_[task] = true;
+    }
+
+    std::vector<LocalTime> run() {
+        for (const LocalTransfer* t : to_receive_) post(*t);
+        to_receive_.clear();
+        std::this_thread::sleep_until(begin_);
+        {
+            const std::lock_guard lock(mutex_);
+            for (std::size_t task = 0; task < waits_.size(); ++task)
+                if (local_.waits[task] == 0 && !received_[task]) release(task);
+        }
+        std::thread computing([this] { compute(); });
+        try {
+            communicate();
+        } catch (...) {
+            fail(std::current_exception());
+        }
+        computing.join();
+        if (failure_) std::rethrow_exception(failure_);
+        return std::move(times_);
+    }
+
+  private:
+    [[nodiscard]] const Task& task(std::size_t local) const { return graph_.tasks()[local_.id[local]]; }
+    [[nodiscard]] Seconds now() const { return Seconds(std::chrono::duration<double>(Clock::now() - begin_).count()); }
+
+    // All of these hold the lock. A task has all that it waits for: joins end at once, others are somebody's to do.
+    void release(std::size_t first) {
+        std::deque<std::size_t> free = {first};
+        while (!free.empty()) {
+            const std::size_t t = free.front();
+            free.pop_front();
+            if (task(t).kind == TaskKind::compute) {
+                ready_[t] = true;
+            } else if (task(t).kind == TaskKind::transfer) {
+                to_send_.push_back(role_[t]);
+            } else {
+                const Seconds at = now();
+                times_[t] = {at, at};
+                end(t, free);
+            }
+        }
+        changed_.notify_all();
+    }
+    void end(std::size_t t, std::deque<std::size_t>& free) {
+        --unfinished_;
+        to_receive_.insert(to_receive_.end(), posts_[t].begin(), posts_[t].end());
+        for (const std::size_t next : local_.after[t])
+            if (--waits_[next] == 0) free.push_back(next);
+    }
+    void finish(std::size_t t) {
+        std::deque<std::size_t> free;
+        end(t, free);
+        for (const std::size_t next : free) release(next);
+        changed_.notify_all();
+    }
+
+    void compute() {
+        try {
+            for (std::size_t i = 0; i < local_.compute.size(); ++i) {
+                const std::size_t t = local_.compute[i];
+                {
+                    std::unique_lock lock(mutex_);
+                    changed_.wait(lock, [&] { return ready_[t] || failure_; });
+                    if (failure_) return;
+                }
+                const Seconds start = now();
+                work_.compute(i, task(t).label);
+                const std::lock_guard lock(mutex_);
+                times_[t] = {start, now()};
+                finish(t);
+            }
+        } catch (...) {
+            fail(std::current_exception());
+        }
+    }
+    void fail(std::exception_ptr failure) {
+        const std::lock_guard lock(mutex_);
+        if (!failure_) failure_ = std::move(failure);
+        changed_.notify_all();
+    }
+
+    void communicate() {
+        std::vector<const LocalTransfer*> sends, receives;
+        std::vector<std::size_t> completed;
+        while (true) {
+            {
+                std::unique_lock lock(mutex_);
+                if (failure_ || unfinished_ == 0) return;
+                const auto something = [&] {
+                    return failure_ || unfinished_ == 0 || !to_send_.empty() || !to_receive_.empty();
+                };
+                if (under_way_ == 0)
+                    changed_.wait(lock, something);
+                else if (completed.empty())
+                    changed_.wait_for(lock, between_looks, something);
+                sends.swap(to_send_);
+                receives.swap(to_receive_);
+            }
+            for (const LocalTransfer* t : receives) post(*t);
+            for (const LocalTransfer* t : sends) start(*t);
+            sends.clear();
+            receives.clear();
+            completed.clear();
+            transport_.completed(completed);
+            if (completed.empty()) continue;
+            const std::lock_guard lock(mutex_);
+            for (const std::size_t t : completed) {
+                --under_way_;
+                if (--parts_[t] > 0) continue;
+                times_[t].finish = now();
+                finish(t);
+            }
+        }
+    }
+
+    // One message as so many equal parts, the last of which is whatever is left.
+    template <class Bytes, class Begin>
+    void in_parts(Bytes bytes, std::int64_t parts, Begin begin) {
+        const std::size_t each = bytes.size() / static_cast<std::size_t>(parts);
+        for (std::int64_t i = 0; i < parts; ++i) {
+            const bool last = i + 1 == parts;
+            begin(last ? bytes : bytes.first(each));
+            if (!last) bytes = bytes.subspan(each);
+            ++under_way_;
+        }
+    }
+    void post(const LocalTransfer& t) {
+        const Task& what = task(t.task);
+        in_parts(work_.incoming(what.label, t.message), t.parts, [&](std::span<std::byte> bytes) {
+            transport_.receive(what.label.rank, local_.id[t.task], bytes, t.task);
+        });
+    }
+    void start(const LocalTransfer& t) {
+        const Task& what = task(t.task);
+        const Seconds at = now();
+        {
+            const std::lock_guard lock(mutex_);
+            times_[t.task].start = at;
+            parts_[t.task] = t.parts;
+        }
+        in_parts(work_.outgoing(what.label, t.message), t.parts, [&](std::span<const std::byte> bytes) {
+            transport_.send(what.peer, local_.id[t.task], bytes, t.task);
+        });
+    }
+
+    const TaskGraph& graph_;
+    const LocalTasks& local_;
+    RankWork& work_;
+    Transport& transport_;
+    Clock::time_point begin_;
+
+    std::mutex mutex_;  // for what both threads use: all below but under_way_ and role_
+    std::condition_variable changed_;
+    std::vector<std::uint32_t> waits_;        // [local task]: for so many that have not ended
+    std::vector<std::int64_t> parts_;         // [local task]: of a transfer, that have not ended
+    std::vector<const LocalTransfer*> role_;  // [local task]: what this rank sends
+    std::vector<LocalTime> times_;            // [local task]
+    std::vector<bool> ready_;                 // [local task]: computation that may begin
+    std::vector<bool> received_;              // [local task]: that another rank begins
+    std::vector<std::size_t> receives_;
+    std::vector<std::vector<const LocalTransfer*>> posts_;  // [local task]: whose memory is free after it
+    std::vector<const LocalTransfer*> to_send_, to_receive_;
+    std::size_t unfinished_;
+    std::exception_ptr failure_;
+    std::size_t under_way_ = 0;
+};
+
+}  // namespace
+
+std::vector<LocalTime> run_tasks_of_rank(const TaskGraph& graph, const LocalTasks& local, RankWork& work,
+                                         Transport& transport, std::chrono::steady_clock::time_point begin) {
+    return RankRun(graph, local, work, transport, begin).run();
+}
+
+}  // namespace moesim

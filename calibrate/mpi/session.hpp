@@ -1,0 +1,34 @@
+#pragma once
+// Ranks that were started together by mpirun.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "calibrate/execute/transport.hpp"
+
+namespace moesim {
+
+// Joins this process to those that mpirun started beside it; alone where nobody started it so. One a process. Messages
+// are MPI's, sent from the calling thread alone.
+//
+// Throws MachineLacks where this build has no MPI.
+class MpiSession {
+  public:
+    MpiSession();
+    ~MpiSession();
+    MpiSession(const MpiSession&) = delete;
+    MpiSession& operator=(const MpiSession&) = delete;
+
+    [[nodiscard]] Transport& transport();
+    [[nodiscard]] const std::string& host() const;  // that this rank runs on
+    [[nodiscard]] const std::string& version() const;
+
+    // Ends all ranks, wherever they are: for failures of one that the others would wait for.
+    [[noreturn]] void abort(int exit_code);
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace moesim
