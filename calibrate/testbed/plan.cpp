@@ -66,7 +66,12 @@ class Planner {
         const std::string buffers = fmt::format("4096 1048576 {}", std::max<std::int64_t>(s.buffer.value(), 1 << 20));
         std::string text = "set -e; cd /proc/sys/net\n[ ! -d ipv6 ] || echo 1 >ipv6/conf/default/disable_ipv6\n";
         text += fmt::format("echo {} >ipv4/tcp_rmem\necho {} >ipv4/tcp_wmem\n", buffers, buffers);
-        text += fmt::format("echo {} >ipv4/tcp_congestion_control\n", s.congestion_control);
+        text += fmt::format(
+            "grep -qw {0} ipv4/tcp_allowed_congestion_control || {{\n"
+            "  echo \"--congestion-control: found {0}, expected one of: $(cat ipv4/tcp_allowed_congestion_control)\" "
+            ">&2\n"
+            "  exit 1\n}}\necho {0} >ipv4/tcp_congestion_control\n",
+            s.congestion_control);
         // Connections are idle between one all-to-all and the next, and are to go on as they were; a new one is not to
         // begin with what an earlier one saw.
         text += "echo 0 >ipv4/tcp_slow_start_after_idle\necho 1 >ipv4/tcp_no_metrics_save\n";

@@ -14,8 +14,8 @@ namespace moesim::testbed {
 // How TCP and the links' queues are set. The defaults are those that gave the most even times (README, "A cluster on
 // one machine").
 struct Settings {
-    std::string congestion_control = "bbr";
-    Seconds queue{0.4};         // what a link's queue holds, in time at the link's rate
+    std::string congestion_control = "reno";
+    Seconds queue{2};           // what a link's queue holds, in time at the link's rate
     Bytes eager{4 << 20};       // MPI messages up to this size are sent at once
     Bytes buffer{16 << 20};     // of a socket, each way, at most; above the largest message
     std::int64_t mtu = 9000;    // bytes of an IP packet

@@ -94,7 +94,7 @@ void add_up(CLI::App& group, const std::shared_ptr<Options>& options) {
         ->allow_extra_args(false);
     command->add_flag("--force", request.force, "even where the CPU is too slow for all links to be full");
     command->add_option("--congestion-control", request.settings.congestion_control, "of TCP")->capture_default_str();
-    command->add_option("--queue", options->queue, "how long a full queue of a link takes to empty (400ms)");
+    command->add_option("--queue", options->queue, "how long a full queue of a link takes to empty (2s)");
     command->add_option("--eager", options->eager, "the largest message that MPI sends at once (4MiB)");
     command->callback([options] { up(*options); });
 }
