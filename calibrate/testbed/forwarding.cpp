@@ -32,7 +32,8 @@ std::vector<LinkId> reverses(const Fabric& fabric, const std::string& file) {
 
 Forwarding forwarding(const Fabric& fabric, const std::string& file) {
     Forwarding all{{fabric.vertices().size(), std::vector<std::optional<LinkId>>(fabric.ranks())},
-                   reverses(fabric, file)};
+                   reverses(fabric, file),
+                   std::vector<bool>(fabric.links().size())};
     const auto name = [&](VertexId v) { return fabric.vertices()[v.value()].name; };
     for (std::size_t from = 0; from < fabric.ranks(); ++from)
         for (std::size_t to = 0; to < fabric.ranks(); ++to) {
@@ -52,6 +53,7 @@ Forwarding forwarding(const Fabric& fabric, const std::string& file) {
                                     "switches of a testbed choose by where something goes (\"routing\": \"spread\")",
                                     file, name(link.from), to, fabric.link(*next).name, from, link.name));
                 next = id;
+                all.used[id.value()] = all.used[all.reverse[id.value()].value()] = true;
             }
         }
     return all;

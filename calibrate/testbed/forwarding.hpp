@@ -11,6 +11,7 @@ namespace moesim::testbed {
 struct Forwarding {
     std::vector<std::vector<std::optional<LinkId>>> next;  // [vertex][rank it goes to]; none: nothing passes there
     std::vector<LinkId> reverse;                           // [link]: the other direction of the same cable
+    std::vector<bool> used;                                // [link]: some route takes it, or its other direction
 };
 
 // Throws InputError, naming `file`, where no such table gives all of the fabric's routes: equal ways that are chosen by

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 constexpr std::int64_t smallest_burst = 65536 + 4096;  // a packet that segmentation offload leaves whole
 constexpr double burst_seconds = 0.001;
 
-std::string device(std::size_t link) { return fmt::format("l{}", link); }
+std::string device(LinkId link) { return fmt::format("l{}", link.value()); }
 std::string bridge(VertexId vertex) { return fmt::format("v{}", vertex.value()); }
 
 // Lines for the batch mode of ip, bridge or tc.
@@ -56,6 +57,12 @@ class Planner {
     [[nodiscard]] const std::string& place(VertexId v) const {
         return is_host(v) ? plan_.hosts[v.value()].name_space : plan_.switches;
     }
+    [[nodiscard]] std::vector<VertexId> used_switches() const {
+        std::set<VertexId> all;
+        for (const Port& p : plan_.ports)
+            if (!is_host(p.at)) all.insert(p.at);
+        return {all.begin(), all.end()};
+    }
     void add_name_space(const std::string& name) {
         plan_.steps.push_back({{{"ip", "netns", "add", name}, ""}, Made{Made::Kind::name_space, name}});
     }
@@ -82,28 +89,25 @@ class Planner {
     void add_cables() {
         const std::int64_t mtu = plan_.settings.mtu;
         Batch switches;
-        for (std::size_t v = fabric_.ranks(); v < fabric_.vertices().size(); ++v)
-            switches.add("link add name {} mtu {} type bridge stp_state 0 mcast_snooping 0", bridge(VertexId(v)), mtu);
+        for (const VertexId v : used_switches())
+            switches.add("link add name {} mtu {} type bridge stp_state 0 mcast_snooping 0", bridge(v), mtu);
         std::map<std::string, Batch> direct;  // cables between two hosts, by the namespace that they are made in
-        const auto end = [&](VertexId at, std::size_t link) {
+        const auto end = [&](VertexId at, LinkId link) {
             return is_host(at)
                        ? fmt::format("name {} address {} mtu {}", device(link), plan_.hosts[at.value()].mac, mtu)
                        : fmt::format("name {} mtu {}", device(link), mtu);
         };
-        for (std::size_t l = 0; l < fabric_.links().size(); ++l) {
-            const std::size_t back = forwarding_.reverse[l].value();
-            if (back < l) continue;
-            std::size_t near = l, far = back;  // made at the switch, if there is one
-            if (is_host(fabric_.links()[near].from)) std::swap(near, far);
-            const VertexId here = fabric_.links()[near].from, there = fabric_.links()[far].from;
+        for (const Port& p : plan_.ports) {
+            if (p.back < p.link) continue;
+            LinkId near = p.link, far = p.back;  // made at the switch, if there is one
+            if (is_host(fabric_.link(near).from)) std::swap(near, far);
+            const VertexId here = fabric_.link(near).from, there = fabric_.link(far).from;
             (is_host(here) ? direct[place(here)] : switches)
                 .add("link add {} type veth peer {} netns {}", end(here, near), end(there, far), place(there));
         }
-        for (std::size_t l = 0; l < fabric_.links().size(); ++l)
-            if (const VertexId at = fabric_.links()[l].from; !is_host(at))
-                switches.add("link set {} master {} up", device(l), bridge(at));
-        for (std::size_t v = fabric_.ranks(); v < fabric_.vertices().size(); ++v)
-            switches.add("link set {} up", bridge(VertexId(v)));
+        for (const Port& p : plan_.ports)
+            if (!is_host(p.at)) switches.add("link set {} master {} up", p.device, bridge(p.at));
+        for (const VertexId v : used_switches()) switches.add("link set {} up", bridge(v));
         // What the kernel would say to the network by itself is neither wanted nor forwarded.
         plan_.steps.push_back(
             {{{"ip", "netns", "exec", plan_.switches, "sh"},
@@ -124,13 +128,13 @@ class Planner {
     // Nothing is learnt or flooded: everything goes where the simulator sends it, or nowhere.
     void forward() {
         Batch batch;
-        for (std::size_t l = 0; l < fabric_.links().size(); ++l)
-            if (!is_host(fabric_.links()[l].from))
-                batch.add("link set dev {} learning off flood off mcast_flood off bcast_flood off", device(l));
-        for (std::size_t v = fabric_.ranks(); v < fabric_.vertices().size(); ++v)
+        for (const Port& p : plan_.ports)
+            if (!is_host(p.at))
+                batch.add("link set dev {} learning off flood off mcast_flood off bcast_flood off", p.device);
+        for (const VertexId v : used_switches())
             for (std::size_t to = 0; to < fabric_.ranks(); ++to)
-                if (const auto next = forwarding_.next[v][to])
-                    batch.add("fdb add {} dev {} master static", plan_.hosts[to].mac, device(next->value()));
+                if (const auto next = forwarding_.next[v.value()][to])
+                    batch.add("fdb add {} dev {} master static", plan_.hosts[to].mac, device(*next));
         if (!batch.empty()) plan_.steps.push_back(batch.step("bridge", plan_.switches));
     }
 
@@ -140,19 +144,18 @@ class Planner {
         Batch batch;
         batch.add("link set lo up");
         bool first = true;
-        for (std::size_t l = 0; l < fabric_.links().size(); ++l) {
-            if (fabric_.links()[l].from != VertexId(rank)) continue;
-            batch.add("link set {} arp off up", device(l));
-            if (first) batch.add("address add {}/16 dev {} noprefixroute", h.address, device(l));
+        for (const Port& p : plan_.ports) {
+            if (p.at != VertexId(rank)) continue;
+            batch.add("link set {} arp off up", p.device);
+            if (first) batch.add("address add {}/16 dev {} noprefixroute", h.address, p.device);
             first = false;
         }
         for (std::size_t to = 0; to < plan_.hosts.size(); ++to)
             if (const auto next = forwarding_.next[rank][to]) {
                 const Host& other = plan_.hosts[to];
-                batch.add("neighbor add {} lladdr {} dev {} nud permanent", other.address, other.mac,
-                          device(next->value()));
-                batch.add("route add {} dev {} src {} initcwnd {} initrwnd {}", other.address, device(next->value()),
-                          h.address, plan_.settings.window, plan_.settings.window);
+                batch.add("neighbor add {} lladdr {} dev {} nud permanent", other.address, other.mac, device(*next));
+                batch.add("route add {} dev {} src {} initcwnd {} initrwnd {}", other.address, device(*next), h.address,
+                          plan_.settings.window, plan_.settings.window);
             }
         plan_.steps.push_back(batch.step("ip", h.name_space));
     }
@@ -214,14 +217,18 @@ std::vector<Host> hosts(const std::string& name, const Fabric& fabric, const std
     return all;
 }
 
-std::vector<Port> ports(const Plan& plan, const Fabric& fabric) {
+std::vector<Port> ports(const Plan& plan, const Fabric& fabric, const Forwarding& table) {
     std::vector<Port> all;
     for (std::size_t l = 0; l < fabric.links().size(); ++l) {
+        if (!table.used[l]) continue;
         const Link& link = fabric.links()[l];
         Port p;
         p.name = link.name;
+        p.link = LinkId(l);
+        p.back = table.reverse[l];
+        p.at = link.from;
         p.name_space = link.from.value() < fabric.ranks() ? plan.hosts[link.from.value()].name_space : plan.switches;
-        p.device = device(l);
+        p.device = device(p.link);
         p.rate = link.capacity;
         p.wire_bits_per_s = wire_rate(link.capacity, plan.settings.mtu);
         p.burst_bytes = std::max<std::int64_t>(smallest_burst, std::llround(link.capacity.value() * burst_seconds));
@@ -252,7 +259,7 @@ Plan plan(const std::string& name, const Fabric& fabric, const std::string& file
     plan.switches = fmt::format("moesim-{}-switches", name);
     plan.control = fmt::format("moesim-{}-control", name);
     plan.nets = {"10.77.0.0/16", "10.78.0.0/16"};
-    plan.ports = ports(plan, fabric);
+    plan.ports = ports(plan, fabric, table);
     Planner(plan, fabric, table).write(groups);
     return plan;
 }

@@ -56,6 +56,8 @@ struct Port {
     std::string name;        // that of the fabric's link: "gpu3.nic.up"
     std::string name_space;  // where the device is
     std::string device;      // "l12" for link 12
+    LinkId link, back;       // its own, and the other direction's
+    VertexId at;             // where it begins
     BytesPerSecond rate;     // of what TCP carries
     std::int64_t wire_bits_per_s = 0, burst_bytes = 0, queue_bytes = 0;
 };
@@ -64,7 +66,7 @@ struct Plan {
     std::string name;
     Settings settings;
     std::vector<Host> hosts;        // [rank]
-    std::vector<Port> ports;        // [link]
+    std::vector<Port> ports;        // of the cables that some route takes, in the order of links
     std::string switches, control;  // namespaces of all switches, and of mpirun
     std::vector<std::string> nets;  // "10.77.0.0/16", "10.78.0.0/16": of addresses, of control addresses
     std::vector<Step> steps;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -143,7 +144,7 @@ CpuCost push(const Plan& plan, const Fabric& fabric, Seconds duration, const std
         cost.link_bytes += bytes * static_cast<double>(fabric.route(RankId(f.from), RankId(f.to)).links().size());
     }
     cost.cores = static_cast<double>(std::thread::hardware_concurrency());
-    for (const Link& l : fabric.links()) cost.full_link_bytes_per_s += l.capacity.value();
+    for (const Port& p : plan.ports) cost.full_link_bytes_per_s += p.rate.value();
     return cost;
 }
 

@@ -45,6 +45,14 @@ std::map<std::size_t, double> cpu_limits(const Request& request, const Fabric& f
     return all;
 }
 
+// Of up to three measurements, since others may use the machine as well; one that is good enough ends it.
+CpuCost least_cost(const Plan& plan, const Fabric& fabric, const std::function<void()>& often) {
+    CpuCost least = push(plan, fabric, Seconds(1), often);
+    for (int more = 0; more < 2 && least.needed() > most_cpu_of_links * least.cores; ++more)
+        if (const CpuCost again = push(plan, fabric, Seconds(1), often); again.needed() < least.needed()) least = again;
+    return least;
+}
+
 void check_cost(const CpuCost& cost, const Request& request) {
     if (cost.needed() <= most_cpu_of_links * cost.cores) return;
     const std::string what = fmt::format(
@@ -85,7 +93,7 @@ Json up(const Request& request, Machine& machine) {
         fs::create_directory(folder.path() / "tmp");
         write_file(folder.path() / "hosts", host_file(made));
         write_script(folder.path() / "agent", launch_agent(made));
-        const CpuCost cost = push(made, fabric, Seconds(1), stop_if_asked);
+        const CpuCost cost = least_cost(made, fabric, stop_if_asked);
         check_cost(cost, request);
         const Json document = to_json(made, fabric, topology, folder.path(), cost);
         write_file(folder.path() / "testbed.json", document.dump(1) + "\n");  // last: it says that the testbed is whole
