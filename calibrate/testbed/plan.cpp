@@ -7,15 +7,22 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "config/quantity.hpp"
 
 namespace moesim::testbed {
 namespace {
 
-constexpr std::int64_t smallest_burst = 65536 + 4096;  // a packet that segmentation offload leaves whole
+// What a link may send at once after it was idle: little, since it is time that a short transfer gets for nothing.
 constexpr double burst_seconds = 0.001;
+constexpr std::int64_t burst_packets = 2;              // at least
+constexpr std::int64_t largest_queue = 2'000'000'000;  // bytes; tc takes 32 bits
 
 std::string device(LinkId link) { return fmt::format("l{}", link.value()); }
 std::string bridge(VertexId vertex) { return fmt::format("v{}", vertex.value()); }
+
+// Bytes that segmentation offload leaves whole: what a link may send at once, since it cuts up what is longer, which
+// takes three times the CPU.
+std::int64_t whole(std::int64_t mtu) { return burst_packets * (mtu + 14); }
 
 // Lines for the batch mode of ip, bridge or tc.
 class Batch {
@@ -93,9 +100,9 @@ class Planner {
             switches.add("link add name {} mtu {} type bridge stp_state 0 mcast_snooping 0", bridge(v), mtu);
         std::map<std::string, Batch> direct;  // cables between two hosts, by the namespace that they are made in
         const auto end = [&](VertexId at, LinkId link) {
-            return is_host(at)
-                       ? fmt::format("name {} address {} mtu {}", device(link), plan_.hosts[at.value()].mac, mtu)
-                       : fmt::format("name {} mtu {}", device(link), mtu);
+            return is_host(at) ? fmt::format("name {} address {} mtu {} gso_max_size {}", device(link),
+                                             plan_.hosts[at.value()].mac, mtu, whole(mtu))
+                               : fmt::format("name {} mtu {} gso_max_size {}", device(link), mtu, whole(mtu));
         };
         for (const Port& p : plan_.ports) {
             if (p.back < p.link) continue;
@@ -217,11 +224,15 @@ std::vector<Host> hosts(const std::string& name, const Fabric& fabric, const std
     return all;
 }
 
-std::vector<Port> ports(const Plan& plan, const Fabric& fabric, const Forwarding& table) {
+std::vector<Port> ports(const Plan& plan, const Fabric& fabric, const Forwarding& table, const std::string& file) {
     std::vector<Port> all;
     for (std::size_t l = 0; l < fabric.links().size(); ++l) {
         if (!table.used[l]) continue;
         const Link& link = fabric.links()[l];
+        if (!(link.capacity <= fastest_link))
+            throw InputError(fmt::format("{}: {}: found {}, expected at most {} for a link of a testbed", file,
+                                         link.name, readable_quantity(link.capacity.value(), Dimension::bandwidth),
+                                         readable_quantity(fastest_link.value(), Dimension::bandwidth)));
         Port p;
         p.name = link.name;
         p.link = LinkId(l);
@@ -231,8 +242,11 @@ std::vector<Port> ports(const Plan& plan, const Fabric& fabric, const Forwarding
         p.device = device(p.link);
         p.rate = link.capacity;
         p.wire_bits_per_s = wire_rate(link.capacity, plan.settings.mtu);
-        p.burst_bytes = std::max<std::int64_t>(smallest_burst, std::llround(link.capacity.value() * burst_seconds));
-        p.queue_bytes = p.burst_bytes + std::llround(link.capacity.value() * plan.settings.queue.value());
+        p.burst_bytes =
+            std::max<std::int64_t>(whole(plan.settings.mtu), std::llround(link.capacity.value() * burst_seconds));
+        p.queue_bytes =
+            p.burst_bytes +
+            std::min<std::int64_t>(largest_queue, std::llround(link.capacity.value() * plan.settings.queue.value()));
         all.push_back(std::move(p));
     }
     return all;
@@ -259,7 +273,7 @@ Plan plan(const std::string& name, const Fabric& fabric, const std::string& file
     plan.switches = fmt::format("moesim-{}-switches", name);
     plan.control = fmt::format("moesim-{}-control", name);
     plan.nets = {"10.77.0.0/16", "10.78.0.0/16"};
-    plan.ports = ports(plan, fabric, table);
+    plan.ports = ports(plan, fabric, table, file);
     Planner(plan, fabric, table).write(groups);
     return plan;
 }

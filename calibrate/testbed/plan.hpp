@@ -73,6 +73,7 @@ struct Plan {
 };
 
 inline constexpr std::size_t max_hosts = 250;
+inline constexpr BytesPerSecond fastest_link{1.25e9};  // no core sends faster through several queues
 
 // Bits a second on the wire for packets of `mtu` bytes to carry `rate` of payload: an IPv4 and a TCP header with
 // timestamps (20 + 20 + 12 bytes, RFC 9293, RFC 7323) are part of the MTU, an Ethernet header (14) is not, and tc

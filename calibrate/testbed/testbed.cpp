@@ -81,7 +81,7 @@ Json up(const Request& request, Machine& machine) {
     const Fabric fabric = build_fabric(topology);
     const auto cpus = cpu_limits(request, fabric);
     // What is wrong with the input is said first, whatever the machine lacks.
-    static_cast<void>(forwarding(fabric, request.topology));
+    static_cast<void>(plan(request.name, fabric, request.topology, request.settings, {}, {}));
     require_root("up");
     const auto groups = cpus.empty() ? std::nullopt : std::optional(this_machines_cpu_groups());
     const Plan made = plan(request.name, fabric, request.topology, request.settings, cpus, groups);

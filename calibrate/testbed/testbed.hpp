@@ -20,8 +20,8 @@ struct Request {
     bool force = false;                  // even where the CPU has no room for full links
 };
 
-// A part of all cores that full links may need at most, so that ranks have the rest.
-inline constexpr double most_cpu_of_links = 0.5;
+// The part of all cores that links may need at most were all of them full both ways, which no exchange makes them.
+inline constexpr double most_cpu_of_links = 0.75;
 
 // Builds it and gives back its document. Nothing is left where it throws, nor where SIGINT, SIGTERM or SIGHUP end the
 // process meanwhile. Throws InputError for topologies that cannot be built so, and Error (machine_lacks) without the
