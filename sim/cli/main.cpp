@@ -11,6 +11,7 @@
 #include "cli/place.hpp"
 #include "cli/placement.hpp"
 #include "cli/run.hpp"
+#include "cli/testbed.hpp"
 #include "cli/topology.hpp"
 #include "cli/validate.hpp"
 #include "cli/workload.hpp"
@@ -35,6 +36,7 @@ int run_program(int argc, char** argv) {
     moesim::add_placement_command(app);
     moesim::add_calibrate_command(app);
     moesim::add_validate_command(app);
+    moesim::add_testbed_command(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -129,7 +129,7 @@ void parse_node(const JsonObject& o, TopologySpec& t) {
     if (pcie && o["nvlink"].present())
         o["nvlink"].fail("nothing, since the node has pcie (\"bridges\" join pairs of its GPUs)");
     if (pcie) t.pcie = parse_pcie(o["pcie"], t.gpus_per_node);
-    const bool bare = (t.kind == TopologyKind::torus || t.kind == TopologyKind::dragonfly) && t.gpus_per_node == 1;
+    const bool bare = t.gpus_per_node == 1 && !t.one_node() && t.kind != TopologyKind::rail_optimised;
     if (!pcie && (!bare || o["nvlink"].present())) t.nvlink = parse_link_spec(o["nvlink"]);
     if (o["bridges"].present() && !pcie) o["bridges"].fail("nothing, since the node has no pcie");
     t.bridges = parse_bridges(o["bridges"], t.gpus_per_node);

@@ -1,0 +1,95 @@
+#include "calibrate/testbed/state_folder.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "base/error.hpp"
+
+namespace moesim::testbed {
+namespace fs = std::filesystem;
+
+void check_name(const std::string& name) {
+    const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+    if (name.empty() || name.size() > 24 || name.front() == '-' || !std::all_of(name.begin(), name.end(), allowed))
+        throw InputError(fmt::format(
+            "--name: found \"{}\", expected at most 24 small letters, digits and hyphens, no hyphen first", name));
+}
+
+StateFolder StateFolder::make(const fs::path& root, const std::string& name) {
+    check_name(name);
+    const fs::path path = root / name;
+    std::error_code failed;
+    fs::create_directories(root, failed);
+    if (failed) throw InputError(fmt::format("{}: cannot be made: {}", root.string(), failed.message()));
+    // Whoever makes the folder has the name: of two at the same time one fails here.
+    if (mkdir(path.c_str(), 0755) != 0) {
+        if (errno == EEXIST)
+            throw InputError(
+                fmt::format("{}: found a testbed of that name, expected none; moesim testbed down --name {} "
+                            "removes it",
+                            path.string(), name));
+        throw InputError(fmt::format("{}: cannot be made: {}", path.string(), std::strerror(errno)));
+    }
+    return open(root, name);
+}
+
+StateFolder StateFolder::open(const fs::path& root, const std::string& name) {
+    check_name(name);
+    const fs::path path = root / name;
+    const int lock = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0)
+        throw InputError(
+            fmt::format("{}: found no testbed of that name, expected one that moesim testbed up made", path.string()));
+    StateFolder folder(path, lock);
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0)
+        throw InputError(
+            fmt::format("{}: found another process that builds or removes this testbed, expected none", path.string()));
+    return folder;
+}
+
+std::vector<std::string> StateFolder::names(const fs::path& root) {
+    std::vector<std::string> all;
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator(root, failed)) all.push_back(entry.path().filename().string());
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+StateFolder::StateFolder(StateFolder&& other) noexcept : path_(std::move(other.path_)), lock_(other.lock_) {
+    other.lock_ = -1;
+}
+
+StateFolder::~StateFolder() {
+    if (lock_ >= 0) close(lock_);
+}
+
+void StateFolder::write_down(const Made& made) const {
+    std::ofstream out(path_ / "made", std::ios::app);
+    out << (made.kind == Made::Kind::name_space ? "netns " : "cgroup ") << made.name << std::endl;
+    if (!out) throw InputError(fmt::format("{}: cannot be written", (path_ / "made").string()));
+}
+
+std::vector<Made> StateFolder::made() const {
+    std::vector<Made> all;
+    std::ifstream in(path_ / "made");
+    for (std::string kind, name; in >> kind >> name;)
+        all.push_back({kind == "netns" ? Made::Kind::name_space : Made::Kind::cpu_group, name});
+    return all;
+}
+
+void StateFolder::remove() const {
+    std::error_code failed;
+    fs::remove_all(path_, failed);
+    if (failed) throw InputError(fmt::format("{}: cannot be removed: {}", path_.string(), failed.message()));
+    fs::remove(path_.parent_path(), failed);  // fails where there are other testbeds, which is right
+}
+
+}  // namespace moesim::testbed
