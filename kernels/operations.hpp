@@ -13,7 +13,9 @@
 //   is short; DeviceFailure, perhaps only at the stream's next synchronize(), where the device fails. What is in the
 //   tables is never an error: each operation says what it makes of it.
 // - "Exact" means the same bits from every backend, for every number of threads and on every run. What is not exact
-//   gives the same bits on every run of the same backend on the same machine, for every number of threads.
+//   gives the same bits on every run of the same backend on the same machine, for every number of threads. On the CPU
+//   a row's bits do not even depend on the other rows: not on their number, nor on where among them it stands, nor on
+//   how they are grouped. On a GPU they may, as the library chooses its kernels by the shape of a product.
 //
 // The public functions check their arguments and call the private ones, which backends implement and which get only
 // what fits (sizes may still be 0).

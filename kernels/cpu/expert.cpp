@@ -73,14 +73,42 @@ class Products {
         for (std::int64_t r = 0; r < rows; ++r) widen_row(table, first + r, memory + r * table.cols);
         return {memory, rows, table.cols, table.cols};
     }
-    // to[i][j] = rows[i] . weights[j], or as much more.
-    void multiply(Rows<const float> rows, Rows<const float> weights, Rows<float> to, bool accumulate) const {
-        if (rows.cols > 0) {
-            code_.gemm(rows.rows, weights.rows, rows.cols, rows.data, rows.stride, weights.data, weights.stride,
-                       to.data, to.stride, accumulate);
-        } else if (!accumulate) {
-            for (std::int64_t r = 0; r < to.rows; ++r) std::fill_n(to.row(r), to.cols, 0.0F);
+    // to[i][j] = rows[first + i] . weights[j], or as much more; `memory` is of padding_memory() floats. The same bits
+    // whatever the other rows of the table are: the library is given some of them too where to.rows is not a number of
+    // rows that it treats all alike, or zeros where the table has none.
+    void multiply(const Rows<const float>& rows, std::int64_t first, const Rows<const float>& weights,
+                  const Rows<float>& to, bool accumulate, float* memory) const {
+        const std::int64_t depth = rows.cols, with_padding = product_rows(to.rows, depth);
+        if (depth == 0) {
+            for (std::int64_t r = 0; !accumulate && r < to.rows; ++r) std::fill_n(to.row(r), to.cols, 0.0F);
+            return;
         }
+        if (with_padding == to.rows) {
+            gemm(to.rows, rows.row(first), rows.stride, weights, to, accumulate);
+            return;
+        }
+        const Rows<float> sums{memory, with_padding, to.cols, to.cols};
+        Rows<const float> input{nullptr, with_padding, depth, rows.stride};
+        std::int64_t begin = 0;  // of to.rows among them
+        if (with_padding <= rows.rows) {
+            const std::int64_t from = std::min(first, rows.rows - with_padding);
+            begin = first - from;
+            input.data = rows.row(from);
+        } else {
+            float* const copy = memory + with_padding * to.cols;
+            for (std::int64_t r = 0; r < to.rows; ++r) std::copy_n(rows.row(first + r), depth, copy + r * depth);
+            std::fill_n(copy + to.rows * depth, (with_padding - to.rows) * depth, 0.0F);
+            input = {copy, with_padding, depth, depth};
+        }
+        if (accumulate) std::fill_n(sums.data, with_padding * sums.cols, 0.0F);
+        for (std::int64_t r = 0; accumulate && r < to.rows; ++r) std::copy_n(to.row(r), to.cols, sums.row(begin + r));
+        gemm(with_padding, input.data, input.stride, weights, sums, accumulate);
+        for (std::int64_t r = 0; r < to.rows; ++r) std::copy_n(sums.row(begin + r), to.cols, to.row(r));
+    }
+    // For a tile of at most so many rows of a table with so many in all.
+    static std::int64_t padding_memory(std::int64_t table, std::int64_t depth, std::int64_t cols) {
+        const std::int64_t most = product_rows(std::min(table, tile_rows), depth);
+        return most * std::min(cols, tile_cols) + (most > table ? most * depth : 0);
     }
     void store(Rows<const float> from, MatrixView to, std::int64_t row, std::int64_t col) const {
         for (std::int64_t r = 0; r < from.rows; ++r)
@@ -101,6 +129,12 @@ class Products {
         code_.widen(static_cast<const std::uint16_t*>(table.data) + r * table.stride, table.cols, to);
     }
 
+    void gemm(std::int64_t m, const float* rows, std::int64_t stride, const Rows<const float>& weights,
+              const Rows<float>& to, bool accumulate) const {
+        code_.gemm(m, weights.rows, weights.cols, rows, stride, weights.data, weights.stride, to.data, to.stride,
+                   accumulate);
+    }
+
     const VectorCode& code_;
     CpuStream& stream_;
     int threads_;
@@ -117,9 +151,13 @@ struct Projection {
     Projection(ConstMatrixView t, std::int64_t o, const AdapterView& a)
         : table(t), outputs(o), experts(o > 0 ? t.rows / o : 1), adapter(a) {}
     [[nodiscard]] std::int64_t first_row(std::int64_t group) const { return experts > 1 ? group * outputs : 0; }
-    // Floats of memory for the widened weights of a tile.
-    [[nodiscard]] std::int64_t memory() const {
+    // Floats of memory for a tile: its widened weights, and what `rows` rows need to be multiplied.
+    [[nodiscard]] std::int64_t widened() const {
         return table.scalar == Scalar::fp32 ? 0 : tile_cols * std::max(table.cols, adapter.b.cols);
+    }
+    [[nodiscard]] std::int64_t memory(std::int64_t rows) const {
+        return widened() + std::max(Products::padding_memory(rows, table.cols, outputs),
+                                    Products::padding_memory(adapter.given() ? rows : 0, adapter.b.cols, outputs));
     }
 };
 
@@ -132,10 +170,10 @@ Rows<T> block(const Rows<T>& m, std::int64_t row, std::int64_t rows, std::int64_
 void project(const Products& products, const Projection& p, const Rows<const float>& rows, const Tile& tile,
              std::int64_t first, Rows<float> to, float* memory) {
     const auto weights = products.wide(p.table, p.first_row(tile.group) + first, tile.cols, memory);
-    products.multiply(block(rows, tile.row, tile.rows, 0, rows.cols), weights, to, false);
+    products.multiply(rows, tile.row, weights, to, false, memory + p.widened());
     if (!p.adapter.given()) return;
     const auto b = products.wide(p.adapter.b, tile.group * p.outputs + first, tile.cols, memory);
-    products.multiply(block(p.adapted, tile.row, tile.rows, 0, p.adapted.cols), b, to, true);
+    products.multiply(p.adapted, tile.row, b, to, true, memory + p.widened());
 }
 
 void adapt(Products& products, Projection& p, const Rows<const float>& rows, std::span<const std::int64_t> group_begin,
@@ -144,11 +182,13 @@ void adapt(Products& products, Projection& p, const Rows<const float>& rows, std
     const std::int64_t rank = p.adapter.b.cols;
     const Rows<float> to{products.stream().scratch(purpose, rows.rows * rank), rows.rows, rank, rank};
     const bool rounds = p.adapter.a.scalar == Scalar::bf16;
-    products.for_each(tiles_of(group_begin, rank), rows.cols, rounds ? tile_cols * rows.cols : 0,
+    const std::int64_t widened = rounds ? tile_cols * rows.cols : 0;
+    products.for_each(tiles_of(group_begin, rank), rows.cols,
+                      widened + Products::padding_memory(rows.rows, rows.cols, rank),
                       [&](const Tile& tile, float* memory) {
                           const auto a = products.wide(p.adapter.a, tile.group * rank + tile.col, tile.cols, memory);
                           const auto part = block(to, tile.row, tile.rows, tile.col, tile.cols);
-                          products.multiply(block(rows, tile.row, tile.rows, 0, rows.cols), a, part, false);
+                          products.multiply(rows, tile.row, a, part, false, memory + widened);
                           for (std::int64_t r = 0; r < part.rows; ++r) {
                               if (rounds) products.code().round_to_bf16(part.row(r), part.cols);
                               for (std::int64_t c = 0; c < part.cols; ++c) part.row(r)[c] *= p.adapter.scale;
@@ -164,7 +204,7 @@ void CpuOperations::do_gate_logits(Stream& stream, ConstMatrixView tokens, Const
     const Rows<const float> rows = products.wide(tokens);
     const Projection projection(gate, gate.rows, {});
     const std::array<std::int64_t, 2> one_group = {0, tokens.rows};
-    products.for_each(tiles_of(one_group, gate.rows), gate.cols, projection.memory(),
+    products.for_each(tiles_of(one_group, gate.rows), gate.cols, projection.memory(rows.rows),
                       [&](const Tile& tile, float* memory) {
                           project(products, projection, rows, tile, tile.col,
                                   block(logits.as<float>(), tile.row, tile.rows, tile.col, tile.cols), memory);
@@ -181,7 +221,7 @@ void CpuOperations::do_expert_forward(Stream& stream, ConstMatrixView rows, std:
 
     Projection first(weights.gate_up, swiglu ? 2 * inner : inner, weights.gate_up_adapter);
     adapt(products, first, input, group_begin, gate_up_adapted);
-    products.for_each(tiles_of(group_begin, inner), 2 * hidden, tile_size + first.memory(),
+    products.for_each(tiles_of(group_begin, inner), 2 * hidden, tile_size + first.memory(rows.rows),
                       [&](const Tile& tile, float* memory) {
                           float* const widened = memory + tile_size;
                           const Rows<float> to = block(values, tile.row, tile.rows, tile.col, tile.cols);
@@ -200,13 +240,14 @@ void CpuOperations::do_expert_forward(Stream& stream, ConstMatrixView rows, std:
     const Rows<const float> activated{values.data, values.rows, values.cols, values.stride};
     Projection second(weights.down, hidden, weights.down_adapter);
     adapt(products, second, activated, group_begin, down_adapted);
-    products.for_each(
-        tiles_of(group_begin, hidden), inner, tile_size + second.memory(), [&](const Tile& tile, float* memory) {
-            const Rows<float> to = rounds ? Rows<float>{memory, tile.rows, tile.cols, tile.cols}
-                                          : block(out.as<float>(), tile.row, tile.rows, tile.col, tile.cols);
-            project(products, second, activated, tile, tile.col, to, memory + tile_size);
-            if (rounds) products.store({to.data, to.rows, to.cols, to.stride}, out, tile.row, tile.col);
-        });
+    products.for_each(tiles_of(group_begin, hidden), inner, tile_size + second.memory(rows.rows),
+                      [&](const Tile& tile, float* memory) {
+                          const Rows<float> to = rounds
+                                                     ? Rows<float>{memory, tile.rows, tile.cols, tile.cols}
+                                                     : block(out.as<float>(), tile.row, tile.rows, tile.col, tile.cols);
+                          project(products, second, activated, tile, tile.col, to, memory + tile_size);
+                          if (rounds) products.store({to.data, to.rows, to.cols, to.stride}, out, tile.row, tile.col);
+                      });
 }
 
 }  // namespace moesim::kernels

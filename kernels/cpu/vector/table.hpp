@@ -19,6 +19,14 @@ constexpr std::int64_t selection_scratch(std::int64_t experts) {
     return (experts <= most_experts_together ? 4 * most_tokens : 7) * padded(experts);
 }
 
+// How many rows a product has so that a row's sums are the same whatever the other rows are (gemm.hpp says why). What
+// is more than `rows` may be any numbers.
+constexpr std::int64_t product_rows(std::int64_t rows, std::int64_t depth) {
+    constexpr std::int64_t at_once = 4, least_numbers = 257;
+    const std::int64_t least = depth > 0 ? (least_numbers + depth - 1) / depth : 1;
+    return ((rows < least ? least : rows) + at_once - 1) / at_once * at_once;
+}
+
 struct VectorCode {
     // A row each. `past_caches`: by stores that leave the caches alone, for what is too large to be found there again.
     // `next`: what is read next after this row, so that its way from memory begins early; rows are anywhere, which no
@@ -41,7 +49,8 @@ struct VectorCode {
     void (*swiglu)(const float* gate, const float* up, std::int64_t count, float* to);
     void (*gelu)(float* values, std::int64_t count);
 
-    // c[i][j] = (accumulate ? c[i][j] : 0) + sum over h of a[i][h] b[j][h]; rows lie a_stride, ... floats apart.
+    // c[i][j] = (accumulate ? c[i][j] : 0) + sum over h of a[i][h] b[j][h]; rows lie a_stride, ... floats apart. Where
+    // m = product_rows(m, k), the bits of c[i] depend on those of a[i], b, n and k alone, not on m, i or the machine.
     void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
                  std::int64_t b_stride, float* c, std::int64_t c_stride, bool accumulate);
 
