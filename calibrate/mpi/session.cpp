@@ -39,8 +39,9 @@ class MpiTransport final : public Transport {
 
     void send(RankId to, std::uint32_t tag, std::span<const std::byte> bytes, std::size_t what) override {
         MPI_Request request = MPI_REQUEST_NULL;
-        MPI_Isend(bytes.data(), as_count(bytes.size()), MPI_BYTE, static_cast<int>(to.value()), static_cast<int>(tag),
-                  MPI_COMM_WORLD, &request);
+        // Synchronous: a send has ended when its receiver has it, not when it left for some buffer.
+        MPI_Issend(bytes.data(), as_count(bytes.size()), MPI_BYTE, static_cast<int>(to.value()), static_cast<int>(tag),
+                   MPI_COMM_WORLD, &request);
         add(request, what);
     }
     void receive(RankId from, std::uint32_t tag, std::span<std::byte> bytes, std::size_t what) override {

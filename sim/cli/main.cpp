@@ -7,6 +7,7 @@
 #include "base/version.hpp"
 #include "cli/calibrate.hpp"
 #include "cli/compare.hpp"
+#include "cli/execute.hpp"
 #include "cli/output.hpp"
 #include "cli/place.hpp"
 #include "cli/placement.hpp"
@@ -20,7 +21,8 @@ namespace {
 
 // One line on stderr. Where stderr is closed there is nobody to tell; the exit code remains.
 int report(moesim::ExitCode code, const std::string& what) {
-    std::fputs(("moesim: " + what + "\n").c_str(), stderr);
+    // Of ranks that fail for one reason, one says it.
+    if (!what.empty()) std::fputs(("moesim: " + what + "\n").c_str(), stderr);
     return static_cast<int>(code);
 }
 
@@ -35,6 +37,7 @@ int run_program(int argc, char** argv) {
     moesim::add_compare_command(app);
     moesim::add_placement_command(app);
     moesim::add_calibrate_command(app);
+    moesim::add_execute_command(app);
     moesim::add_validate_command(app);
     moesim::add_testbed_command(app);
     try {

@@ -9,7 +9,8 @@
 
 namespace moesim {
 
-// A scenario document, or a result document, which embeds the scenario that it came from. Throws InputError.
+// A scenario document, or that of a result or of an execution (moesim.run/1), which embed the scenario that they came
+// from. Throws InputError.
 Scenario parse_scenario(const nlohmann::json& json, const std::string& file, const ResolveFile& resolve);
 
 // Reads a scenario (or result) file; its references are relative to its own folder. Throws InputError.

@@ -1,0 +1,166 @@
+#include "cli/execute.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/file.hpp"
+#include "base/machine_lacks.hpp"
+#include "calibrate/execute/execute.hpp"
+#include "calibrate/execute/reference.hpp"
+#include "calibrate/execute/run_document.hpp"
+#include "calibrate/execute/work_plan.hpp"
+#include "calibrate/mpi/session.hpp"
+#include "cli/output.hpp"
+#include "cli/progress_bar.hpp"
+#include "config/scenario_json.hpp"
+#include "kernels/cpu/backend.hpp"
+#include "result/trace.hpp"
+#include "study/resolve.hpp"
+
+namespace moesim {
+namespace {
+
+struct Options {
+    std::string scenario, backend = "cpu";
+    std::optional<std::string> out, trace;
+    ExecuteOptions execute;
+    double time_limit = 0;
+    bool check = false, json = false;
+};
+
+bool is_first(const Transport& t) { return t.rank() == RankId(0); }
+
+// What can go wrong before ranks depend on each other. All of them try; where some fail, all end with the exit code of
+// the first that did, and rank 0 says why.
+template <class Work>
+auto together(Transport& transport, const Work& work) -> decltype(work()) {
+    std::optional<decltype(work())> made;
+    std::string failure;
+    ExitCode code = ExitCode::done;
+    try {
+        made.emplace(work());
+    } catch (const Error& e) {
+        code = e.code();
+        failure = e.what();
+    } catch (const std::exception& e) {
+        code = ExitCode::own_fault;
+        failure = e.what();
+    }
+    std::string sent(1, static_cast<char>(code));
+    sent += failure;
+    std::vector<std::string> seen;
+    int worst = 0;
+    const auto all = transport.gather(std::as_bytes(std::span(sent)));
+    for (std::size_t r = 0; r < all.size(); ++r) {
+        const std::string text(reinterpret_cast<const char*>(all[r].data()), all[r].size());
+        if (text[0] == 0) continue;
+        if (worst == 0) worst = text[0];
+        if (std::find(seen.begin(), seen.end(), text.substr(1)) == seen.end()) seen.push_back(text.substr(1));
+    }
+    transport.broadcast(std::as_writable_bytes(std::span(&worst, 1)));
+    if (worst == 0) return std::move(*made);
+    std::string what;
+    for (const std::string& s : seen) what += (what.empty() ? "" : "; ") + s;
+    throw Error(static_cast<ExitCode>(worst), what);
+}
+
+struct Prepared {
+    Plan plan;
+    std::unique_ptr<kernels::Backend> backend;
+};
+
+Prepared prepare(const Options& o, const Transport& transport) {
+    if (o.backend != "cpu")
+        throw MachineLacks(fmt::format("--backend {}: ranks on GPUs are not built yet, expected cpu", o.backend));
+    Scenario scenario = load_scenario(o.scenario);
+    check_executable(scenario, o.scenario);
+    const auto ranks = static_cast<std::size_t>(scenario.parallelism.ranks());
+    if (ranks != transport.ranks())
+        throw MachineLacks(fmt::format("{}: found {} started together, expected {}: mpirun -np {} moesim execute ...",
+                                       o.scenario, transport.ranks(), ranks, ranks));
+    kernels::CpuOptions cpu;
+    cpu.threads = 1;  // a rank is a CPU slot
+    return {resolve(std::move(scenario), o.scenario), kernels::make_cpu_backend(cpu)};
+}
+
+std::vector<std::string> hosts_of(MpiSession& session) {
+    std::vector<std::string> hosts;
+    for (const auto& part : session.transport().gather(std::as_bytes(std::span(session.host()))))
+        hosts.emplace_back(reinterpret_cast<const char*>(part.data()), part.size());
+    return hosts;
+}
+
+// One rank's failure while the others wait for it: says so, and ends all.
+[[noreturn]] void give_up(MpiSession& session, ExitCode code, const std::string& what) {
+    fmt::print(stderr, "moesim: rank {} on {}: {}\n", session.transport().rank().value(), session.host(), what);
+    session.abort(static_cast<int>(code));
+}
+
+void write_answer(const Options& o, Execution& done, const RunFacts& facts) {
+    const MeasuredRun run = summarize(done, facts);
+    const std::string document = to_json(run).dump(1) + "\n";
+    std::optional<PendingFile> out, trace;
+    if (o.out) out.emplace(*o.out, document);
+    if (o.trace) trace.emplace(*o.trace, chrome_trace(done.result));
+    if (out) out->commit();
+    if (trace) trace->commit();
+    print(o.json ? document : table(run));
+}
+
+void run(const Options& o, MpiSession& session) {
+    Transport& transport = session.transport();
+    Prepared ready = together(transport, [&] { return prepare(o, transport); });
+    RunFacts facts{std::string(ready.backend->name()), ready.backend->description(), session.version(),
+                   hosts_of(session), "not checked"};
+    std::optional<std::uint64_t> expected;
+    if (o.check && is_first(transport)) expected = reference_checksum(ready.plan, *ready.backend);
+    ProgressBar bar;
+    std::optional<Execution> done;
+    try {
+        done = execute(std::move(ready.plan), transport, *ready.backend, o.execute,
+                       [&](double share) { bar.show("executing", share); });
+    } catch (const Error& e) {
+        give_up(session, e.code(), e.what());
+    } catch (const std::exception& e) {
+        give_up(session, ExitCode::own_fault, e.what());
+    }
+    bar.clear();
+    if (!done) return;
+    const bool same = !expected || *expected == done->checksum;
+    if (expected) facts.reference = same ? "the same as one process computes" : "not what one process computes";
+    write_answer(o, *done, facts);
+    if (!same)
+        throw CheckFailed(fmt::format("{}: found checksum {:016x}, expected {:016x}, which one process computes",
+                                      o.scenario, done->checksum, *expected));
+}
+
+void execute_command(Options o) {
+    o.execute.at_most = Seconds(o.time_limit);
+    MpiSession session;
+    run(o, session);
+}
+
+}  // namespace
+
+void add_execute_command(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command =
+        app.add_subcommand("execute", "Runs a scenario's pipeline for real: mpirun -np RANKS moesim execute SCENARIO");
+    command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file")->required();
+    command->add_option("-o,--out", options->out, "a file for what was measured (moesim.run/1)");
+    command->add_option("--trace", options->trace, "a file for the median run, as a simulation's trace.json has it");
+    command->add_option("--backend", options->backend, "cpu: a rank a process")->check(CLI::IsMember({"cpu", "cuda"}));
+    command->add_option("--repeats", options->execute.repeats, "runs that are kept (5)")->check(CLI::Range(1, 10'000));
+    command->add_option("--warm-up", options->execute.warm_up, "runs before them (1)")->check(CLI::Range(0, 10'000));
+    command->add_option("--time-limit", options->time_limit, "seconds after which no other run begins (none)")
+        ->check(CLI::Range(0.0, 1e6));
+    command->add_flag("--check", options->check, "computes the same in one process, and exits with 1 where it differs");
+    command->add_flag("--json", options->json, "the document on stdout instead of the table");
+    command->callback([options] { execute_command(*options); });
+}
+
+}  // namespace moesim
