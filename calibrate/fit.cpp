@@ -4,7 +4,8 @@
 #include <unsupported/Eigen/NumericalDiff>
 
 #include <cmath>
-#include <cstdio>
+
+#include "calibrate/rounding.hpp"
 
 namespace moesim {
 namespace {
@@ -40,12 +41,6 @@ struct Problem {
     }
 };
 
-double rounded(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.4g", value);
-    return std::stod(text);
-}
-
 }  // namespace
 
 void fit(Profile& profile, const std::vector<Figure>& figures, const std::vector<Sample>& samples, double scale) {
@@ -59,7 +54,7 @@ void fit(Profile& profile, const std::vector<Figure>& figures, const std::vector
     solver.parameters.maxfev = Eigen::Index{60} * (problem.inputs() + 1);
     solver.minimize(x);
     for (std::size_t i = 0; i < figures.size(); ++i)
-        figures[i].set(profile, rounded(std::exp(x[static_cast<Eigen::Index>(i)])));
+        figures[i].set(profile, four_digits(std::exp(x[static_cast<Eigen::Index>(i)])));
 }
 
 }  // namespace moesim

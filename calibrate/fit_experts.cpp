@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <set>
 
 #include "calibrate/expert_loads.hpp"
 #include "calibrate/predict.hpp"
+#include "calibrate/rounding.hpp"
 #include "calibrate/validate_table.hpp"
 
 namespace moesim {
@@ -45,12 +45,6 @@ void set_values(ExpertKernel& k, const std::array<double, figures>& v) {
     k.overlap.value = std::clamp(1 + v[9], 1.0, 100.0);
     k.crowding.value = std::clamp(v[10], 0.0, 100.0);
     k.crowd_tokens.value = std::clamp(v[11], 1.0, 1e9);
-}
-
-double rounded(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.4g", value);
-    return std::stod(text);
 }
 
 // What Eigen's solver asks of a problem. x: logarithms of the figures over those of the start.
@@ -138,15 +132,7 @@ std::vector<double> residual_quantiles(const ExpertKernel& k, const std::vector<
     std::vector<double> ratios;
     ratios.reserve(samples.size());
     for (const ExpertSample& s : samples) ratios.push_back(s.measured / predict_sample(k, s));
-    std::sort(ratios.begin(), ratios.end());
-    std::vector<double> q;
-    for (int i = 0; i <= 20; ++i) {
-        const double at = i / 20.0 * static_cast<double>(ratios.size() - 1);
-        const auto low = static_cast<std::size_t>(at);
-        const std::size_t high = std::min(low + 1, ratios.size() - 1);
-        q.push_back(rounded(ratios[low] + (at - static_cast<double>(low)) * (ratios[high] - ratios[low])));
-    }
-    return q;
+    return twenty_quantiles(std::move(ratios));
 }
 
 // Median over repeated calls of |reading / median of the call - 1|; 0 where none is repeated.
@@ -163,7 +149,7 @@ double spread_of(const std::vector<ExpertSample>& samples) {
         const double middle = (times[(times.size() - 1) / 2] + times[times.size() / 2]) / 2;
         for (const double t : times) deviations.push_back(t / middle - 1);
     }
-    return deviations.empty() ? 0 : rounded(summary(deviations).median);
+    return deviations.empty() ? 0 : four_digits(summary(deviations).median);
 }
 
 }  // namespace
@@ -219,7 +205,7 @@ ExpertKernel fit_expert_kernel(const ExpertKernel& start, const std::vector<Expe
     solver.minimize(x);
     ExpertKernel k = problem.kernel(x);
     auto v = values_of(k);
-    for (double& value : v) value = rounded(value);
+    for (double& value : v) value = four_digits(value);
     set_values(k, v);
     return k;
 }
@@ -268,9 +254,9 @@ std::optional<ExpertKernel> fitted_expert_kernel(const std::string& name, const 
                           static_cast<std::int64_t>(samples.size()),
                           static_cast<std::int64_t>(least.size()),
                           spread_of(samples),
-                          rounded(s.median),
-                          rounded(s.p90),
-                          rounded(s.max),
+                          four_digits(s.median),
+                          four_digits(s.p90),
+                          four_digits(s.max),
                           residual_quantiles(*best, samples)};
     return best;
 }

@@ -12,7 +12,6 @@ namespace {
 using Out = nlohmann::ordered_json;
 
 constexpr std::size_t most_kernels = 64, most_tiles = 16;
-constexpr double most_error = 1e6;
 
 ExpertTile expert_tile(const JsonValue& value) {
     const JsonObject o(value, {"most_tokens", "most_tokens_an_expert", "rows", "columns", "depth"});
@@ -42,31 +41,6 @@ Sourced<std::vector<ExpertTile>> expert_tiles(const JsonValue& value) {
     return tiles;
 }
 
-std::vector<double> residual_quantiles(const JsonValue& value) {
-    std::vector<double> q;
-    for (const JsonValue& v : value.elements(2, 101)) {
-        q.push_back(v.number(1e-6, most_error));
-        if (q.size() > 1 && q.back() < q[q.size() - 2]) v.fail("quantiles that do not fall: at least the one before");
-    }
-    return q;
-}
-
-FitRecord fit_record(const JsonValue& value) {
-    const JsonObject o(value,
-                       {"measured_on", "date", "rows", "held_out", "spread", "median", "p90", "worst", "residuals"});
-    FitRecord f;
-    f.measured_on = o["measured_on"].line(500);
-    f.date = o["date"].line();
-    f.rows = o["rows"].integer(1, 1'000'000'000);
-    f.held_out = o["held_out"].integer(0, 1'000'000'000);
-    f.spread = o["spread"].number(0, most_error);
-    f.median = o["median"].number(0, most_error);
-    f.p90 = o["p90"].number(f.median, most_error);
-    f.worst = o["worst"].number(f.p90, most_error);
-    f.residuals = residual_quantiles(o["residuals"]);
-    return f;
-}
-
 ExpertKernel expert_kernel(const JsonValue& value) {
     const JsonObject o(
         value, {"name", "dtype", "tiles", "reread_rows", "launch", "step", "far_step", "tile_rate", "row_rate",
@@ -89,7 +63,7 @@ ExpertKernel expert_kernel(const JsonValue& value) {
     k.crowding = sourced_number(o["crowding"], 0, 100);
     k.crowd_tokens = sourced_number(o["crowd_tokens"], 1, 1e9);
     k.overlap = sourced_number(o["overlap"], 1, 100);
-    if (o["fit"].present()) k.fit = fit_record(o["fit"]);
+    if (o["fit"].present()) k.fit = parse_fit_record(o["fit"]);
     return k;
 }
 
@@ -99,12 +73,6 @@ Out to_json(const ExpertTile& t) {
     if (t.most_tokens_an_expert) j["most_tokens_an_expert"] = *t.most_tokens_an_expert;
     j["rows"] = t.rows, j["columns"] = t.columns, j["depth"] = t.depth;
     return j;
-}
-
-Out to_json(const FitRecord& f) {
-    return {{"measured_on", f.measured_on}, {"date", f.date},     {"rows", f.rows}, {"held_out", f.held_out},
-            {"spread", f.spread},           {"median", f.median}, {"p90", f.p90},   {"worst", f.worst},
-            {"residuals", f.residuals}};
 }
 
 Out to_json(const ExpertKernel& k) {

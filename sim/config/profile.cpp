@@ -51,7 +51,7 @@ Out to_json(const LinkProfile& l) {
 Profile parse_profile(const nlohmann::json& document, const std::string& file, const std::string& path) {
     const JsonObject o(
         {&document, file, path}, "moesim.profile/1",
-        {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links", "collectives", "experts"});
+        {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links", "collectives", "experts", "kernels"});
     Profile p;
     p.name = o["name"].line();
     p.device = o["device"].line();
@@ -80,6 +80,7 @@ Profile parse_profile(const nlohmann::json& document, const std::string& file, c
     if (links["max_flows"].present()) p.max_flows = sourced_count(links["max_flows"]);
     p.collectives = parse_collectives(o["collectives"]);
     p.experts = parse_experts(o["experts"]);
+    p.kernels = parse_kernels(o["kernels"]);
     return p;
 }
 
@@ -113,6 +114,7 @@ nlohmann::ordered_json to_json(const Profile& p) {
              {"links", std::move(links)}};
     if (!p.collectives.empty()) j["collectives"] = to_json(p.collectives);
     if (!p.experts.empty()) j["experts"] = to_json(p.experts);
+    if (!p.kernels.empty()) j["kernels"] = to_json(p.kernels);
     return j;
 }
 

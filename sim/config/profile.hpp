@@ -10,6 +10,7 @@
 #include "config/collectives_profile.hpp"
 #include "config/dtype.hpp"
 #include "config/expert_profile.hpp"
+#include "config/kernel_profile.hpp"
 #include "config/sourced.hpp"
 
 namespace moesim {
@@ -53,6 +54,7 @@ struct Profile {
     std::optional<Sourced<std::int64_t>> max_flows;
     CollectivesProfile collectives;  // empty: messages as `links` has it
     ExpertsProfile experts;          // empty: experts as `matmul.grouped` has it
+    KernelsProfile kernels;          // empty: stages as the figures above have them
 
     // The peak for a data type, or nothing where the device has none.
     [[nodiscard]] const std::optional<Sourced<FlopsPerSecond>>& peak(Dtype d) const {

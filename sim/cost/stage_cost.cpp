@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "cost/kernel_law.hpp"
+
 namespace moesim {
 namespace {
 
@@ -19,6 +21,27 @@ std::optional<ExpertKernel> fitted_kernel(const Scenario& s) {
         s.model.expert_kernel.empty() ? s.profile.experts.stage(s.model.dtype) : s.model.expert_kernel;
     if (name.empty() || name == roofline_kernel) return std::nullopt;
     return *s.profile.experts.find(name);  // the scenario's reader has looked
+}
+
+// The laws of timed operations, for the stages that there are all of: those of bf16 models, the storage that they were
+// timed with. Experts are left to a fitted kernel, or to the roofline, where the model or the profile names one.
+KernelsProfile timed_kernels(const Scenario& s) {
+    if (s.model.dtype != Dtype::bf16) return {};
+    KernelsProfile k = s.profile.kernels;
+    const bool named = !s.model.expert_kernel.empty() || !s.profile.experts.stage(s.model.dtype).empty();
+    k.laws.erase(
+        std::remove_if(k.laws.begin(), k.laws.end(),
+                       [&](const KernelLaw& l) { return named && l.operation == KernelOperation::expert_forward; }),
+        k.laws.end());
+    return k;
+}
+
+KernelOperation packing(Dtype dtype) { return dtype == Dtype::fp8 ? KernelOperation::pack_fp8 : KernelOperation::pack; }
+KernelOperation unpacking(Dtype dtype) {
+    return dtype == Dtype::fp8 ? KernelOperation::unpack_fp8 : KernelOperation::unpack;
+}
+KernelOperation ordering(Dedup dedup) {
+    return dedup == Dedup::none ? KernelOperation::order_by_destination : KernelOperation::order_by_rank;
 }
 
 // A token's top_k choices over the ranks that it goes to, of `expert` that share the experts evenly, each choice alike
@@ -43,10 +66,10 @@ std::int64_t feed_forward_bytes(const ModelSpec& m, std::int64_t inner, std::int
 }
 
 StageCost::StageCost(const Scenario& s)
-    : model_(s.model), kernel_(fitted_kernel(s)), rows_a_token_(rows_of_token(s)),
+    : model_(s.model), kernel_(fitted_kernel(s)), timed_(timed_kernels(s)), rows_a_token_(rows_of_token(s)),
       experts_(std::max<std::int64_t>(1, s.model.experts / s.parallelism.expert)), batch_(s.batch),
-      dispatch_(s.dispatch), tensor_(s.parallelism.tensor), sequence_(s.parallelism.sequence), profile_(s.profile),
-      roofline_(s.profile) {}
+      dispatch_(s.dispatch), tensor_(s.parallelism.tensor), expert_parallel_(s.parallelism.expert),
+      sequence_(s.parallelism.sequence), profile_(s.profile), roofline_(s.profile) {}
 
 Seconds StageCost::attention_block(std::int64_t tokens) const {
     if (!model_.attention) return {};
@@ -60,8 +83,21 @@ Seconds StageCost::attention_block(std::int64_t tokens) const {
     const double sequences = real(tokens) / length * real(sequence_);
     const double cached = sequences * (real(batch_.context) + length) * 2.0 * real(kv);
     const double bytes = (2.0 * real(tokens) * real(q) + cached) * activation_bytes;
-    return projection(tokens) + roofline_.attention(flops, bytes) +
-           roofline_.dense(model_.dtype, tokens, model_.hidden, q);
+    const Seconds fused = timed(KernelOperation::attention)
+                              ? time(KernelOperation::attention, attention_counts(tokens, bytes, flops.value()))
+                              : roofline_.attention(flops, bytes);
+    return projection(tokens) + fused + product(tokens, model_.hidden, q);
+}
+
+bool StageCost::timed(KernelOperation operation) const { return timed_.find(operation) != nullptr; }
+
+Seconds StageCost::time(KernelOperation operation, const PerQuantity& counts) const {
+    return kernel_time(timed_, operation, counts);
+}
+
+Seconds StageCost::product(std::int64_t rows, std::int64_t n, std::int64_t k) const {
+    return timed(KernelOperation::dense) ? time(KernelOperation::dense, dense_counts(rows, n, k))
+                                         : roofline_.dense(model_.dtype, rows, n, k);
 }
 
 Seconds StageCost::feed_forward(const MatmulProfile& kind, std::span<const std::int64_t> rows,
@@ -69,6 +105,8 @@ Seconds StageCost::feed_forward(const MatmulProfile& kind, std::span<const std::
     const std::int64_t all = std::accumulate(rows.begin(), rows.end(), std::int64_t{0});
     if (all == 0) return {};
     const std::int64_t width = inner / tensor_, inputs = model_.gated ? 2 : 1;
+    if (!kernel_ && timed(KernelOperation::expert_forward))
+        return time(KernelOperation::expert_forward, expert_counts(rows, model_.hidden, width, model_.gated));
     // The activation reads its inputs and writes one value each.
     const double activation = real(all) * real(width) * real(inputs + 1) * activation_bytes;
     return roofline_.matmul(kind, model_.dtype, rows, inputs * width, model_.hidden) + roofline_.streaming(activation) +
@@ -86,32 +124,56 @@ Seconds StageCost::attention(std::int64_t tokens) const {
 Seconds StageCost::projection(std::int64_t tokens) const {
     if (tokens == 0 || !model_.attention) return {};
     const AttentionSpec& a = *model_.attention;
-    return roofline_.dense(model_.dtype, tokens, query_width(a, tensor_) + 2 * key_width(a, tensor_), model_.hidden);
+    return product(tokens, query_width(a, tensor_) + 2 * key_width(a, tensor_), model_.hidden);
 }
 
 Seconds StageCost::gate(std::int64_t tokens) const {
+    if (timed(KernelOperation::gate_logits))
+        return time(KernelOperation::gate_logits, gate_counts(tokens, model_.hidden, model_.experts));
     return roofline_.dense(profile_.peak_bf16 ? Dtype::bf16 : Dtype::fp8, tokens, model_.experts, model_.hidden);
 }
 
 Seconds StageCost::select(std::int64_t tokens) const {
     if (tokens == 0) return {};
+    const KernelOperation order = ordering(dispatch_.dedup);
+    if (timed(KernelOperation::select) && timed(order))
+        return time(KernelOperation::select, select_counts(tokens, model_.experts, model_.top_k)) +
+               time(order, order_counts(tokens, model_.top_k, model_.experts, expert_parallel_));
     return roofline_.streaming(real(tokens) * (real(model_.experts) * logit_bytes + real(model_.top_k) * choice_bytes));
 }
 
 Seconds StageCost::pack(std::int64_t rows) const {
     if (rows == 0) return {};
+    const KernelOperation pack = packing(dispatch_.dtype);
+    if (timed(pack)) return time(pack, moved_counts(rows, model_.hidden, dispatch_.dtype == Dtype::fp8));
     return roofline_.streaming(real(rows) * real(model_.hidden) * (activation_bytes + bytes_of(dispatch_.dtype)));
 }
 
 Seconds StageCost::expert(std::span<const std::int64_t> rows) const {
+    const std::int64_t computed = std::accumulate(rows.begin(), rows.end(), std::int64_t{0});
+    if (!kernel_ && experts_timed()) {
+        const KernelOperation spread = unpacking(dispatch_.dtype);
+        return time(spread, moved_counts(computed, model_.hidden, dispatch_.dtype == Dtype::fp8)) +
+               time(KernelOperation::expert_forward,
+                    expert_counts(rows, model_.hidden, model_.expert_ffn / tensor_, model_.gated)) +
+               time(KernelOperation::round_rows, round_counts(computed, model_.hidden));
+    }
     if (!kernel_) return feed_forward(profile_.grouped, rows, model_.expert_ffn);
-    const double all = real(std::accumulate(rows.begin(), rows.end(), std::int64_t{0}));
+    const double all = real(computed);
     const auto tokens = static_cast<std::int64_t>(std::ceil(all / rows_a_token_ - 1e-9));
     return expert_kernel_time(*kernel_,
                               {model_.hidden, model_.expert_ffn / tensor_, model_.gated, tokens, experts_, all, rows});
 }
 
+bool StageCost::experts_timed() const {
+    return timed(unpacking(dispatch_.dtype)) && timed(KernelOperation::expert_forward) &&
+           timed(KernelOperation::round_rows) && timed(KernelOperation::combine);
+}
+
 Seconds StageCost::sum_up(std::int64_t computed, std::int64_t copies) const {
+    // Timed operations sum up whatever there is, also where each copy met one expert only.
+    if (!kernel_ && experts_timed())
+        return time(KernelOperation::combine, combine_counts(computed, copies, model_.hidden));
     if (computed <= copies) return {};
     return roofline_.streaming(real(computed + copies) * real(model_.hidden) * activation_bytes);
 }
@@ -124,17 +186,25 @@ Seconds StageCost::shared_experts(std::int64_t tokens) const {
 
 Seconds StageCost::unpack(std::int64_t rows) const {
     if (rows == 0) return {};
+    const KernelOperation unpack = unpacking(dispatch_.return_dtype);
+    if (timed(unpack)) return time(unpack, moved_counts(rows, model_.hidden, dispatch_.return_dtype == Dtype::fp8));
     return roofline_.streaming(real(rows) * real(model_.hidden) *
                                (bytes_of(dispatch_.return_dtype) + activation_bytes));
 }
 
 Seconds StageCost::combine(std::int64_t rows, std::int64_t tokens) const {
     if (tokens == 0) return {};
+    if (timed(KernelOperation::combine)) {
+        const Seconds sum = time(KernelOperation::combine, combine_counts(rows, tokens, model_.hidden));
+        return model_.shared_experts > 0 && timed(KernelOperation::add_residual) ? sum + residual(tokens) : sum;
+    }
     return roofline_.streaming(real(rows + tokens) * real(model_.hidden) * activation_bytes);
 }
 
 Seconds StageCost::residual(std::int64_t tokens) const {
     if (tokens == 0) return {};
+    if (timed(KernelOperation::add_residual))
+        return time(KernelOperation::add_residual, residual_counts(tokens, model_.hidden));
     return roofline_.streaming(3.0 * real(tokens) * real(model_.hidden) * activation_bytes);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// Seconds of each compute stage on one rank, from the counts that it works on. Activations are bf16 between stages.
-// Where a stage has nothing to do it launches nothing and takes no time.
+// Seconds of each compute stage on one rank, from the counts that it works on: by the laws of timed operations, where
+// the profile has all that a stage is made of, else by its general figures. Activations are bf16 between stages. Where
+// a stage has nothing to do it launches nothing and takes no time.
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -32,7 +33,9 @@ class StageCost {
     [[nodiscard]] Seconds pack(std::int64_t rows) const;      // gather into send buffers
     // Rows of each local expert: by the fitted kernel that the model or the profile names, which is given the rank's
     // own rows only, as after a dispatch, and chooses its tile by the tokens that so many rows are of, were the routing
-    // even; without one by the roofline.
+    // even; without one by the laws of timed operations, if the profile has those of the whole stage; else by the
+    // roofline. A law stands for all that a rank does then: rows to the order of the experts, their products, and what
+    // is made of them rounded.
     [[nodiscard]] Seconds expert(std::span<const std::int64_t> rows) const;
     // Whether expert() never falls with more rows or experts: a fitted kernel may change its tile for more tokens.
     [[nodiscard]] bool grows_with_experts() const { return !kernel_; }
@@ -54,16 +57,22 @@ class StageCost {
     [[nodiscard]] Bytes keys_and_values_of_layer(std::int64_t tokens) const;
 
   private:
+    // Whether the profile has a law of the operation, that this model can use; and what it says.
+    [[nodiscard]] bool timed(KernelOperation operation) const;
+    [[nodiscard]] Seconds time(KernelOperation operation, const PerQuantity& counts) const;
+    [[nodiscard]] bool experts_timed() const;
+    [[nodiscard]] Seconds product(std::int64_t rows, std::int64_t n, std::int64_t k) const;  // [rows x n], depth k
     [[nodiscard]] Seconds attention_block(std::int64_t tokens) const;
     [[nodiscard]] Seconds feed_forward(const MatmulProfile& kind, std::span<const std::int64_t> rows,
                                        std::int64_t inner) const;
     ModelSpec model_;
     std::optional<ExpertKernel> kernel_;
+    KernelsProfile timed_;
     double rows_a_token_ = 1;   // of a rank, for each token that it is sent
     std::int64_t experts_ = 1;  // on a rank, were they shared out evenly
     BatchSpec batch_;
     DispatchSpec dispatch_;
-    std::int64_t tensor_, sequence_;
+    std::int64_t tensor_, expert_parallel_, sequence_;
     Profile profile_;
     Roofline roofline_;
 };

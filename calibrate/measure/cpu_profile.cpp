@@ -1,0 +1,180 @@
+#include "calibrate/measure/cpu_profile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/version.hpp"
+#include "calibrate/measure/fit_kernels.hpp"
+#include "calibrate/rounding.hpp"
+
+namespace moesim {
+namespace {
+
+using namespace kernels;
+using kernels::Matrix;  // not the one of counts
+
+constexpr double aim = 0.01, quick_aim = 0.03;  // of the median's interval
+constexpr Seconds budget{240}, quick_budget{40};
+constexpr Seconds longest_call{2}, quick_longest_call{0.25};
+
+// Figures that are no operation of a layer.
+struct BaseFigures {
+    BytesPerSecond copy;
+    FlopsPerSecond product;
+    Seconds launch;
+};
+
+class BaseTimer {
+  public:
+    BaseTimer(Backend& backend, const Machine& machine, bool quick)
+        : backend_(backend), stream_(backend.make_stream()), machine_(machine),
+          rule_(quick ? quick_aim : aim, Seconds(quick ? 1 : 5)) {}
+
+    // Read and written, of what no cache holds.
+    BytesPerSecond copy() {
+        const std::int64_t bytes = std::max<std::int64_t>(64 << 20, 2 * machine_.cache.value());
+        Array<std::uint8_t> from(backend_, bytes), to(backend_, bytes);
+        stream_->fill_bytes(from.view().data, 1, bytes);
+        const Seconds time = timed([&] { stream_->copy(to.view().data, from.view().data, bytes); });
+        return BytesPerSecond(four_digits(2 * static_cast<double>(bytes) / time.value()));
+    }
+    // Of a product of bf16 tables that is large and square.
+    FlopsPerSecond product() {
+        constexpr std::int64_t n = 1024;
+        const std::vector<float> ones(static_cast<std::size_t>(n * n), 0.5F);
+        const Matrix a = upload(backend_, *stream_, Scalar::bf16, n, n, ones);
+        const Matrix b = upload(backend_, *stream_, Scalar::bf16, n, n, ones);
+        Matrix c(backend_, Scalar::fp32, n, n);
+        const Seconds time = timed([&] { backend_.operations().gate_logits(*stream_, a.view(), b.view(), c.view()); });
+        return FlopsPerSecond(four_digits(2.0 * n * n * n / time.value()));
+    }
+    // The least that any call takes.
+    Seconds launch() {
+        Matrix a(backend_, Scalar::bf16, 1, 16);
+        stream_->fill_bytes(a.view().data, 0, 32);
+        const auto row = a.view();
+        return Seconds(
+            four_digits(timed([&] { backend_.operations().add_residual(*stream_, row, row, row); }).value()));
+    }
+
+  private:
+    Seconds timed(std::function<void()> work) { return measure(by_events(*stream_, std::move(work)), rule_).median; }
+
+    Backend& backend_;
+    std::unique_ptr<Stream> stream_;
+    const Machine& machine_;
+    MedianWithin rule_;
+};
+
+// The best rate of an operation's products among the timed calls; 0 without.
+double best_rate(const std::vector<TimedCall>& calls, KernelOperation operation) {
+    double best = 0;
+    for (const TimedCall& c : calls)
+        if (c.operation == operation)
+            best = std::max(best, c.counts[static_cast<std::size_t>(KernelQuantity::flop)] / c.timing.median.value());
+    return best;
+}
+
+LinkProfile unmeasured_link(const char* what) {
+    const std::string source =
+        fmt::format("Not measured: the wire's own, without any software. {} are measured by ranks under mpirun.", what);
+    return {{1.0, source}, {Bytes(0), source}, {Seconds(0), source}, std::nullopt};
+}
+
+std::string percent(double share) { return fmt::format("{:.1f}%", 100 * share); }
+
+}  // namespace
+
+CpuMeasurement measure_cpu(Backend& backend, const Machine& machine, const KernelGrid& grid,
+                           const MeasureOptions& options) {
+    CpuMeasurement result;
+    ClockWatch clock;
+    clock.note();
+    options.progress("machine", 0);
+    BaseTimer timer(backend, machine, options.quick);
+    const BaseFigures base{timer.copy(), timer.product(), timer.launch()};
+
+    KernelTiming timing;
+    timing.share = options.quick ? quick_aim : aim;
+    timing.budget = options.quick ? quick_budget : budget;
+    timing.longest_call = options.quick ? quick_longest_call : longest_call;
+    timing.memory = machine.memory.available.value() / 2 / options.ranks_on_host;
+    const std::int64_t cold = 2 * machine.cache.value();
+    result.times = time_kernels(backend, kernel_cases(grid, cold), timing, [&](double share) {
+        clock.note();
+        options.progress("operations", share);
+    });
+
+    const std::string device = fmt::format("{}, one core of {}", machine.model, machine.cores);
+    const std::string versions =
+        fmt::format("moesim {}, backend {}: {}", version(), backend.name(), backend.description());
+    const std::string how = fmt::format("Measured on {}, {} ({}).", device, options.date, versions);
+
+    Profile& p = result.profile;
+    if (options.base) p = *options.base;
+    p.collectives = {};
+    p.experts = {};
+    p.name = options.name.empty() ? "cpu-" + machine.host : options.name;
+    p.device = device;
+    const Bytes memory(std::max<std::int64_t>(machine.memory.total.value(), 1'000'000'000) / options.ranks_on_host);
+    const std::string shared =
+        options.ranks_on_host > 1 ? fmt::format(", of which {} ranks have equal parts", options.ranks_on_host) : "";
+    p.memory_capacity = {memory, fmt::format("/proc/meminfo: MemTotal{}.", shared)};
+    const std::int64_t taken = machine.memory.total.value() - machine.memory.available.value();
+    p.memory_reserved = {Bytes(std::clamp<std::int64_t>(taken / options.ranks_on_host, 0, memory.value() / 2)),
+                         fmt::format("/proc/meminfo: MemTotal less MemAvailable, {}{}.", options.date, shared)};
+    p.memory_bandwidth = {base.copy, how + " A copy of what no cache holds, read and written."};
+    p.memory_efficiency = {1.0, "The bandwidth is one that was attained."};
+    p.launch = {base.launch, how + " The sum of two rows of 16 values: the least that a call takes."};
+    p.peak_bf16 = Sourced<FlopsPerSecond>{base.product, how + " The product of two bf16 tables of 1024 x 1024."};
+    p.peak_fp8.reset();
+    p.multiprocessors = {1, "A rank is one core."};
+    const std::string tiles = "A core works on its rows one after the other: nothing is rounded up.";
+    p.dense = {{1.0, "The peak is one that such products attained."}, {1, tiles}, {1, tiles}, std::nullopt};
+    const double experts = best_rate(result.times.calls, KernelOperation::expert_forward) / base.product.value();
+    p.grouped = {{four_digits(std::clamp(experts, 1e-3, 1.0)), how + " The fastest call of the experts' products."},
+                 {1, tiles},
+                 {1, tiles},
+                 std::nullopt};
+    p.attention_efficiency = {1.0, "Not measured: that of other products, which attention will not surpass."};
+    if (!options.base) {
+        p.nvlink = unmeasured_link("Links within a node");
+        p.nic = unmeasured_link("Links between nodes");
+        p.pcie = unmeasured_link("PCIe links");
+    }
+
+    KernelsProfile& k = p.kernels;
+    k = {};
+    k.device = device;
+    k.versions = versions;
+    k.date = options.date;
+    k.cache = {machine.cache, "sysconf(_SC_LEVEL3_CACHE_SIZE), or 32 MiB where that says nothing."};
+    k.laws = fit_kernels(result.times.calls, machine.cache, device + "; " + versions, options.date);
+    clock.note();
+    k.clock = clock.said(machine.governor);
+
+    result.notes.push_back(
+        fmt::format("measured  memory {:.1f} GB/s, products {:.1f} GFLOP/s, a call {:.2f} us; clock {}",
+                    base.copy.value() * 1e-9, base.product.value() * 1e-9, base.launch.value() * 1e6, k.clock));
+    for (const KernelLaw& law : k.laws)
+        result.notes.push_back(
+            fmt::format("fitted    {}: {} calls, spread {}; held-out shapes: median {}, p90 {}, worst {} of {}",
+                        name(law.operation), law.fit.rows, percent(law.fit.spread), percent(law.fit.median),
+                        percent(law.fit.p90), percent(law.fit.worst), law.fit.held_out));
+    for (const SkippedCalls& s : result.times.skipped)
+        result.notes.push_back(fmt::format("left out  {}: {} calls: {}", name(s.operation), s.calls, s.reason));
+    std::size_t samples = 0, outliers = 0, unsettled = 0;
+    for (const TimedCall& c : result.times.calls) {
+        samples += c.timing.samples.size();
+        outliers += c.timing.outliers;
+        unsettled += c.timing.settled ? 0 : 1;
+    }
+    result.notes.push_back(fmt::format(
+        "samples   {} of {} calls, of which {} dropped as outliers; {} calls ended with their time before the "
+        "median's interval was within {}",
+        samples, result.times.calls.size(), outliers, unsettled, percent(timing.share)));
+    return result;
+}
+
+}  // namespace moesim

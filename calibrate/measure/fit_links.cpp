@@ -1,0 +1,162 @@
+#include "calibrate/measure/fit_links.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "calibrate/fit.hpp"
+#include "calibrate/rounding.hpp"
+#include "calibrate/validate_table.hpp"
+#include "network/transfer_time.hpp"
+
+namespace moesim {
+namespace {
+
+constexpr double scale = 0.05;       // fit.hpp
+constexpr double tolerance = 0.001;  // transfer_time.hpp
+
+// Whose figures a route takes, as MessageModel::profile_of has it.
+enum class Kind : unsigned char { nvlink, pcie, nic };
+constexpr std::array<const char*, 3> kind_names = {"nvlink", "pcie", "nic"};
+
+// Of a Profile or a const one.
+template <class P>
+auto& of(P& p, Kind kind) {
+    if (kind == Kind::pcie) return *p.pcie;
+    return kind == Kind::nvlink ? p.nvlink : p.nic;
+}
+
+Kind kind_of(const Fabric& fabric, const Transfer& t) {
+    Kind kind = Kind::nvlink;
+    const Route route = fabric.route(t.from, t.to);
+    for (const LinkId l : route.links()) {
+        const LinkClass c = fabric.link(l).link_class;
+        if (c != LinkClass::nvlink && c != LinkClass::pcie) return Kind::nic;
+        if (c == LinkClass::pcie) kind = Kind::pcie;
+    }
+    return kind;
+}
+
+std::vector<Figure> figures_of(Kind kind) {
+    const std::string name = kind_names[static_cast<std::size_t>(kind)];
+    return {{name + ".efficiency", [=](const Profile& p) { return of(p, kind).efficiency.value; },
+             [=](Profile& p, double v) { of(p, kind).efficiency.value = std::clamp(v, 1e-3, 1.0); }},
+            {name + ".overhead", [=](const Profile& p) { return of(p, kind).overhead.value.value(); },
+             [=](Profile& p, double v) { of(p, kind).overhead.value = Seconds(std::clamp(v, 1e-9, 1.0)); }}};
+}
+
+// Where a fit starts: the wire's own rate, and what a byte takes more than the wire.
+void start(Profile& profile, const Fabric& fabric, Kind kind, const std::vector<LinkTimes>& times) {
+    LinkProfile& l = of(profile, kind);
+    l.efficiency.value = 0.7;
+    l.half_size.value = Bytes(0);
+    l.overhead.value = Seconds(1e-5);
+    l.jitter.reset();
+    for (const LinkTimes& t : times) {
+        const Transfer& first = t.what.transfers.front();
+        if (!t.what.ping_pong || first.bytes > Bytes(1) || kind_of(fabric, first) != kind) continue;
+        const Seconds wire = fabric.latency(fabric.route(first.from, first.to));
+        l.overhead.value = Seconds(std::clamp(t.timing.median.value() - wire.value(), 1e-7, 1.0));
+    }
+}
+
+std::vector<Sample> samples_of(const Fabric& fabric, const std::vector<LinkTimes>& times) {
+    std::vector<Sample> samples;
+    for (const LinkTimes& t : times)
+        samples.push_back({[&fabric, &t](const Profile& p) { return predict_links(fabric, p, t.what).value(); },
+                           t.timing.median.value()});
+    return samples;
+}
+
+double error(const Fabric& fabric, const Profile& profile, const LinkTimes& t) {
+    return predict_links(fabric, profile, t.what) / t.timing.median - 1;
+}
+
+// Of fits to all other shapes, [time].
+std::vector<double> held_out_errors(const Profile& begin, const Fabric& fabric, const std::vector<Figure>& figures,
+                                    const std::vector<LinkTimes>& times) {
+    std::set<std::string> shapes;
+    for (const LinkTimes& t : times) shapes.insert(t.what.shape);
+    std::vector<double> errors;
+    for (const std::string& shape : shapes) {
+        std::vector<LinkTimes> others;
+        for (const LinkTimes& t : times)
+            if (t.what.shape != shape) others.push_back(t);
+        if (others.size() < figures.size()) continue;
+        Profile p = begin;
+        fit(p, figures, samples_of(fabric, others), scale);
+        for (const LinkTimes& t : times)
+            if (t.what.shape == shape) errors.push_back(error(fabric, p, t));
+    }
+    return errors;
+}
+
+// Quantiles of a single byte's times over their median; empty where none was timed over such links.
+std::vector<double> jitter_of(const Fabric& fabric, Kind kind, const std::vector<LinkTimes>& times) {
+    std::vector<double> ratios;
+    for (const LinkTimes& t : times) {
+        const Transfer& first = t.what.transfers.front();
+        if (!t.what.ping_pong || first.bytes > Bytes(1) || kind_of(fabric, first) != kind) continue;
+        for (const Seconds s : t.timing.samples) ratios.push_back(std::min(s / t.timing.median, 1000.0));
+    }
+    return ratios.empty() ? ratios : twenty_quantiles(std::move(ratios));
+}
+
+std::string percent(double share) { return fmt::format("{:.1f}%", 100 * share); }
+
+}  // namespace
+
+Seconds predict_links(const Fabric& fabric, const Profile& profile, const LinkCase& what) {
+    const MessageModel messages(fabric, profile);
+    if (!what.ping_pong) return transfer_time(fabric, messages, what.transfers, tolerance);
+    Seconds both;
+    for (const Transfer& t : what.transfers) {
+        const Route route = fabric.route(t.from, t.to);
+        both += messages.latency(route) + t.bytes / messages.narrowest(route);
+    }
+    return both * (1 / static_cast<double>(what.transfers.size()));
+}
+
+std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const std::vector<LinkTimes>& times,
+                                   const std::string& how) {
+    std::set<Kind> kinds;
+    for (const LinkTimes& t : times)
+        for (const Transfer& transfer : t.what.transfers) kinds.insert(kind_of(fabric, transfer));
+    std::vector<Figure> figures;
+    if (!profile.pcie) profile.pcie = profile.nvlink;
+    for (const Kind kind : kinds) {
+        start(profile, fabric, kind, times);
+        for (Figure& f : figures_of(kind)) figures.push_back(std::move(f));
+    }
+    if (times.size() < figures.size()) return {};
+    const ErrorSummary held_out = summary(held_out_errors(profile, fabric, figures, times));
+    fit(profile, figures, samples_of(fabric, times), scale);
+    std::vector<double> ratios;
+    for (const LinkTimes& t : times) ratios.push_back(1 / (1 + error(fabric, profile, t)));
+    const std::vector<double> residuals = twenty_quantiles(std::move(ratios));
+    const std::string worth = fmt::format(
+        "{} cases; held-out shapes of messages: median {}, p90 {}, worst {} of {}; measured / predicted from "
+        "{} (p5) to {} (p95)",
+        times.size(), percent(held_out.median), percent(held_out.p90), percent(held_out.max), held_out.n, residuals[1],
+        residuals[19]);
+    std::vector<std::string> notes;
+    for (const Kind kind : kinds) {
+        LinkProfile& l = of(profile, kind);
+        const std::string source = fmt::format("{} Fitted to ping-pongs and all-to-alls: {}.", how, worth);
+        l.efficiency.source = source;
+        l.overhead.source = source;
+        l.half_size.source =
+            "0: where a class of links has one rate it cannot be told from the overhead, which has it.";
+        if (auto jitter = jitter_of(fabric, kind, times); !jitter.empty())
+            l.jitter = {std::move(jitter), how + " Ping-pongs of one byte."};
+        notes.push_back(fmt::format("fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us; {}",
+                                    kind_names[static_cast<std::size_t>(kind)], l.efficiency.value,
+                                    l.efficiency.value >= 1 ? " (at least: faster than the topology says)" : "",
+                                    l.overhead.value.value() * 1e6, worth));
+    }
+    return notes;
+}
+
+}  // namespace moesim

@@ -1,0 +1,206 @@
+#include "calibrate/measure/time_links.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "config/kernel_profile.hpp"
+
+namespace moesim {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint32_t tag = 77;
+
+Seconds now() { return Seconds(std::chrono::duration<double>(Clock::now().time_since_epoch()).count()); }
+
+std::vector<double> doubles_of(const std::vector<std::vector<std::byte>>& parts) {
+    std::vector<double> all;
+    for (const auto& part : parts) {
+        const std::size_t begin = all.size();
+        all.resize(begin + part.size() / sizeof(double));
+        std::memcpy(all.data() + begin, part.data(), part.size() / sizeof(double) * sizeof(double));
+    }
+    return all;
+}
+
+std::size_t size_of(const Transfer& t) { return static_cast<std::size_t>(t.bytes.value()); }
+
+// What one rank has of a case, with memory for it.
+class Part {
+  public:
+    Part(Transport& transport, const LinkCase& what) : transport_(transport), what_(what) {
+        for (const Transfer& t : what.transfers) {
+            if (t.from == transport.rank()) outgoing_.resize(std::max(outgoing_.size(), size_of(t)));
+            if (t.to == transport.rank()) incoming_.emplace_back(size_of(t));
+        }
+    }
+    [[nodiscard]] bool has_any() const { return !outgoing_.empty() || !incoming_.empty(); }
+
+    void run() {
+        if (what_.ping_pong)
+            ping_pong();
+        else
+            all_at_once();
+    }
+
+  private:
+    void send(const Transfer& t) { transport_.send(t.to, tag, std::span(outgoing_).first(size_of(t)), 0); }
+    void receive(const Transfer& t, std::vector<std::byte>& into) { transport_.receive(t.from, tag, into, 0); }
+    void wait_for(std::size_t messages) {
+        done_.clear();
+        while (done_.size() < messages) {
+            const std::size_t before = done_.size();
+            transport_.completed(done_);
+            if (done_.size() == before) std::this_thread::yield();  // ranks may be more than cores
+        }
+    }
+    void all_at_once() {
+        std::size_t messages = 0, next = 0;
+        for (const Transfer& t : what_.transfers)
+            if (t.to == transport_.rank()) receive(t, incoming_[next++]), ++messages;
+        for (const Transfer& t : what_.transfers)
+            if (t.from == transport_.rank()) send(t), ++messages;
+        wait_for(messages);
+    }
+    void ping_pong() {
+        for (const Transfer& t : what_.transfers) {
+            if (t.from == transport_.rank()) send(t), wait_for(1);
+            if (t.to == transport_.rank()) receive(t, incoming_.front()), wait_for(1);
+        }
+    }
+
+    Transport& transport_;
+    const LinkCase& what_;
+    std::vector<std::byte> outgoing_;
+    std::vector<std::vector<std::byte>> incoming_;
+    std::vector<std::size_t> done_;
+};
+
+// One sample of a case: on rank 0 what it took, elsewhere 0.
+Seconds sample(Transport& transport, Part& part, const LinkCase& what) {
+    transport.barrier();
+    std::array<double, 2> own = {now().value(), 0};
+    part.run();
+    own[1] = now().value();
+    for (double& moment : own) moment -= transport.clock_ahead().value();
+    if (!part.has_any()) own = {-1, -1};
+    const auto all = doubles_of(transport.gather(std::as_bytes(std::span(own))));
+    if (all.empty()) return {};
+    if (what.ping_pong) {  // of the one that began
+        const std::size_t first = what.transfers.front().from.value();
+        return Seconds((all[2 * first + 1] - all[2 * first]) / 2);
+    }
+    double begin = 0, end = 0;
+    std::size_t ranks = 0;
+    for (std::size_t r = 0; 2 * r < all.size(); ++r)
+        if (all[2 * r] >= 0) begin += all[2 * r], end = std::max(end, all[2 * r + 1]), ++ranks;
+    return Seconds(std::max(end - begin / static_cast<double>(std::max<std::size_t>(ranks, 1)), 1e-9));
+}
+
+bool agreed(Transport& transport, bool more) {
+    std::byte flag{static_cast<unsigned char>(more ? 1 : 0)};
+    transport.broadcast(std::span(&flag, 1));
+    return flag != std::byte{0};
+}
+
+Timing time_case(Transport& transport, const LinkCase& what, const StopRule& rule) {
+    Part part(transport, what);
+    std::vector<Seconds> samples;
+    Seconds spent = sample(transport, part, what);  // does not count: connections are made, memory is touched
+    Verdict verdict = Verdict::more;
+    bool more = true;
+    while (more) {
+        const Seconds took = sample(transport, part, what);
+        if (transport.rank() == RankId(0)) {
+            samples.push_back(took);
+            spent += took;
+            verdict = rule.after(samples, spent);
+        }
+        more = agreed(transport, verdict == Verdict::more);
+    }
+    if (samples.empty()) return {};
+    Timing timing = summed_up(std::move(samples));
+    timing.settled = verdict == Verdict::settled;
+    return timing;
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
+}
+
+}  // namespace
+
+Seconds exchange_once(Transport& transport, const LinkCase& what) {
+    Part part(transport, what);
+    if (!part.has_any()) return {};
+    const Seconds begin = now();
+    part.run();
+    const double took = now().value() - begin.value();
+    return Seconds(what.ping_pong ? took / 2 : took);
+}
+
+std::vector<LinkTimes> time_links(Transport& transport, const std::vector<LinkCase>& cases, const LinkTiming& options,
+                                  const std::function<void(double)>& progress) {
+    std::vector<LinkTimes> times;
+    const Seconds begin = now();
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+        const double spent = now().value() - begin.value();
+        const Seconds left(std::max(0.0, options.budget.value() - spent) / static_cast<double>(cases.size() - i));
+        Timing timing = time_case(transport, cases[i], MedianWithin(options.share, left));
+        if (transport.rank() == RankId(0)) times.push_back({cases[i], std::move(timing)});
+        progress(static_cast<double>(i + 1) / static_cast<double>(cases.size()));
+    }
+    return times;
+}
+
+std::string link_samples_csv(const std::vector<LinkTimes>& times) {
+    std::string text;
+    for (const LinkTimes& t : times)
+        for (std::size_t i = 0; i < t.timing.samples.size(); ++i)
+            text += fmt::format("exchange,\"{}\",{},1,{},{}\n", t.what.shape, std::string(kernel_quantities - 1, ','),
+                                i, t.timing.samples[i].value());
+    return text;
+}
+
+Interference interference(Transport& transport, const LinkCase& exchange, const std::function<void()>& work,
+                          Seconds budget) {
+    const MedianWithin rule(0.03, budget * 0.5);
+    const Timing alone = time_case(transport, exchange, rule);
+    // Work alone: each rank's own, as it is when all others compute as well.
+    transport.barrier();
+    const auto timed_work = [&] {
+        const Seconds begin = now();
+        work();
+        return now().value() - begin.value();
+    };
+    std::vector<double> computed;
+    const Seconds compute_begin = now();
+    do computed.push_back(timed_work());
+    while (computed.size() < 5 ||
+           (now().value() - compute_begin.value() < 0.2 * budget.value() && computed.size() < 200));
+    transport.barrier();
+
+    std::vector<double> beside;
+    std::jthread computing([&](const std::stop_token& stop) {
+        do beside.push_back(timed_work());
+        while (!stop.stop_requested());
+    });
+    const Timing together = time_case(transport, exchange, rule);
+    computing.request_stop();
+    computing.join();
+    // The last one may have had no messages beside it.
+    if (beside.size() > 1) beside.pop_back();
+    const double slower = median(beside) / median(computed);
+    const auto all = doubles_of(transport.gather(std::as_bytes(std::span(&slower, 1))));
+    if (all.empty()) return {};
+    return {median(all), together.median / alone.median};
+}
+
+}  // namespace moesim
