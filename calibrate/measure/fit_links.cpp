@@ -54,6 +54,7 @@ void start(Profile& profile, const Fabric& fabric, Kind kind, const std::vector<
     l.half_size.value = Bytes(0);
     l.overhead.value = Seconds(1e-5);
     l.jitter.reset();
+    l.residuals.reset();
     for (const LinkTimes& t : times) {
         const Transfer& first = t.what.transfers.front();
         if (!t.what.ping_pong || first.bytes > Bytes(1) || kind_of(fabric, first) != kind) continue;
@@ -149,6 +150,7 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
         l.overhead.source = source;
         l.half_size.source =
             "0: where a class of links has one rate it cannot be told from the overhead, which has it.";
+        l.residuals = {residuals, source};
         if (auto jitter = jitter_of(fabric, kind, times); !jitter.empty())
             l.jitter = {std::move(jitter), how + " Ping-pongs of one byte."};
         notes.push_back(fmt::format("fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us; {}",

@@ -11,19 +11,31 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "calibrate/tables/read_table.hpp"
+#include "calibrate/validate/drawn_profile.hpp"
+#include "calibrate/validate/validate_run.hpp"
 #include "calibrate/validate_table.hpp"
 #include "cli/output.hpp"
+#include "cli/planning_options.hpp"
+#include "cli/progress_bar.hpp"
+#include "cli/temporary_folder.hpp"
 #include "config/json_text.hpp"
+#include "config/scenario_json.hpp"
+#include "study/run_apart.hpp"
 
 namespace moesim {
 namespace {
 
 struct Options {
-    std::string table, profile;
+    std::optional<std::string> scenario, table, profile, rows;
+    std::vector<std::string> measured;
+    std::size_t draws = 40;
     bool json = false;
     std::optional<double> max_error;
-    std::optional<std::string> rows;
 };
+
+Profile load_profile(const std::string& file) {
+    return parse_profile(parse_json(read_file(file, max_json_bytes), file), file);
+}
 
 // Throws CheckFailed where the median error of an operation is above the bound, or nothing was predicted.
 void check(const TableReport& report, double bound) {
@@ -42,13 +54,78 @@ void check(const TableReport& report, double bound) {
             fmt::format("{}: found no row that could be predicted, expected some (--max-error)", report.table));
 }
 
-void validate(const Options& o) {
-    const MeasuredTable table = read_table(o.table);
-    const Profile profile = parse_profile(parse_json(read_file(o.profile, max_json_bytes), o.profile), o.profile);
-    const TableReport report = validate_table(table, profile);
+void validate_a_table(const Options& o) {
+    const MeasuredTable table = read_table(*o.table);
+    const TableReport report = validate_table(table, load_profile(*o.profile));
     if (o.rows) write_file(*o.rows, rows_csv(report));
     print(o.json ? to_json(report).dump(1) + "\n" : table_text(report));
     if (o.max_error) check(report, *o.max_error);
+}
+
+// What is simulated for a run: the scenario that is asked for, or the run's own, with the profile that is asked for.
+Scenario to_predict(const Options& o, const MeasuredRun& run, const std::string& file) {
+    Scenario scenario = run.scenario;
+    if (o.scenario) {
+        scenario = load_scenario(*o.scenario);
+        check_same(scenario, *o.scenario, run.scenario, file);
+    }
+    if (o.profile) scenario.profile = load_profile(*o.profile);
+    return scenario;
+}
+
+RunReport report_of(const Options& o, const std::string& file, const std::string& folder, ProgressBar& bar) {
+    const MeasuredRun run = parse_run(parse_json(read_file(file, max_json_bytes), file), file);
+    const Scenario scenario = to_predict(o, run, file);
+    std::vector<NamedRun> runs = {{"as-fitted", scenario}};
+    for (std::size_t d = 0; d < o.draws; ++d) {
+        runs.push_back({"draw-" + std::to_string(d), scenario});
+        runs.back().scenario.profile = drawn_profile(scenario.profile, d);
+    }
+    const auto outcomes = try_apart(this_program(), runs, folder, [&](std::size_t ended) {
+        bar.show("simulating", static_cast<double>(ended) / static_cast<double>(runs.size()));
+    });
+    std::vector<SimulatedStages> predictions;
+    for (const RunOutcome& outcome : outcomes) {
+        if (!outcome.failure.empty()) throw InputError(outcome.failure);
+        predictions.push_back(simulated_stages(outcome.result));
+    }
+    const SimulatedStages first = predictions.front();
+    predictions.erase(predictions.begin());
+    return hold(run, first, predictions);
+}
+
+void validate_runs(const Options& o) {
+    const TemporaryFolder folder;
+    ProgressBar bar;
+    std::vector<RunReport> reports;
+    for (const std::string& file : o.measured) reports.push_back(report_of(o, file, folder.path(), bar));
+    bar.clear();
+    print(o.json ? to_json(reports).dump(1) + "\n" : table(reports));
+    for (std::size_t i = 0; o.max_error && i < reports.size(); ++i)
+        if (const double worst = reports[i].worst_error(); worst > *o.max_error)
+            throw CheckFailed(fmt::format("{}: found an error of {:.1f}%, expected at most {:.1f}% (--max-error)",
+                                          o.measured[i], 100 * worst, 100 * *o.max_error));
+}
+
+void validate(const CLI::App& command, const Options& o) {
+    if (o.table.has_value() == !o.measured.empty())
+        throw InputError(fmt::format("validate: found {}, expected --measured or --table",
+                                     o.table ? "both --table and --measured" : "neither --table nor --measured"));
+    for (const char* option :
+         o.table ? std::vector<const char*>{"SCENARIO", "--draws"} : std::vector<const char*>{"--rows"})
+        if (command.count(option) > 0)
+            throw InputError(fmt::format("{}: found with {}, expected with {}", option,
+                                         o.table ? "--table" : "--measured", o.table ? "--measured" : "--table"));
+    if (o.table && !o.profile) throw InputError("--profile: found nothing, expected a moesim.profile/1 file (--table)");
+    if (o.scenario && o.measured.size() > 1)
+        throw InputError(
+            fmt::format("--measured: found {} runs with SCENARIO, expected one: without SCENARIO each run's "
+                        "own is predicted",
+                        o.measured.size()));
+    if (o.table)
+        validate_a_table(o);
+    else
+        validate_runs(o);
 }
 
 }  // namespace
@@ -56,16 +133,25 @@ void validate(const Options& o) {
 void add_validate_command(CLI::App& app) {
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("validate", "Holds predictions against measurements");
-    command->add_option("--table", options->table, "a table of timed calls, of the kinds that calibrate --from reads")
-        ->required();
-    command->add_option("--profile", options->profile, "moesim.profile/1 file")->required();
+    command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file (the scenario that the run has)");
+    command->add_option("--measured", options->measured,
+                        "what moesim execute wrote; of several runs also: are they ranked alike");
+    command->add_option("--table", options->table, "a table of timed calls, of the kinds that calibrate --from reads");
+    command->add_option("--profile", options->profile,
+                        "moesim.profile/1 file (with --measured: in the place of the scenario's)");
+    command
+        ->add_option("--draws", options->draws,
+                     "with --measured: simulations for the interval, each with what fits were off by (40)")
+        ->check(CLI::Range(0, 100'000));
     command->add_flag("--json", options->json, "the report as a document on stdout instead of the table");
     command->add_option("--rows", options->rows, "a CSV file for each row, predicted and measured");
     command
-        ->add_option("--max-error", options->max_error,
-                     "exit with 1 where an operation's median error is above this fraction")
+        ->add_option(
+            "--max-error", options->max_error,
+            "exit with 1 where an operation's median error (--table), or a run's total or that of a stage of 5% "
+            "of it (--measured), is above this fraction")
         ->check(CLI::Range(0.0, 1e6));
-    command->callback([options] { validate(*options); });
+    command->callback([options, command] { validate(*command, *options); });
 }
 
 }  // namespace moesim

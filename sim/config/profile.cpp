@@ -25,9 +25,10 @@ Sourced<std::vector<double>> quantiles(const JsonValue& value) {
 }
 
 LinkProfile link_profile(const JsonValue& value) {
-    const JsonObject o(value, {"efficiency", "half_size", "overhead", "jitter"});
+    const JsonObject o(value, {"efficiency", "half_size", "overhead", "jitter", "residuals"});
     LinkProfile l{sourced_ratio(o["efficiency"]), sourced_size(o["half_size"], 0), sourced_time(o["overhead"])};
     if (o["jitter"].present()) l.jitter = quantiles(o["jitter"]);
+    if (o["residuals"].present()) l.residuals = quantiles(o["residuals"]);
     return l;
 }
 
@@ -43,15 +44,16 @@ Out to_json(const LinkProfile& l) {
     Out j = {
         {"efficiency", to_json(l.efficiency)}, {"half_size", to_json(l.half_size)}, {"overhead", to_json(l.overhead)}};
     if (l.jitter) j["jitter"] = {{"value", l.jitter->value}, {"source", l.jitter->source}};
+    if (l.residuals) j["residuals"] = {{"value", l.residuals->value}, {"source", l.residuals->source}};
     return j;
 }
 
 }  // namespace
 
 Profile parse_profile(const nlohmann::json& document, const std::string& file, const std::string& path) {
-    const JsonObject o(
-        {&document, file, path}, "moesim.profile/1",
-        {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links", "collectives", "experts", "kernels"});
+    const JsonObject o({&document, file, path}, "moesim.profile/1",
+                       {"schema", "name", "device", "memory", "launch", "matmul", "attention", "links", "collectives",
+                        "experts", "kernels"});
     Profile p;
     p.name = o["name"].line();
     p.device = o["device"].line();

@@ -22,6 +22,8 @@ struct LinkProfile {
     Sourced<Seconds> overhead;   // paid by every message before it moves (software and protocol)
     // Quantiles 0, 1/n, .., 1 of what comes before a message moves, over its median; nothing: not measured.
     std::optional<Sourced<std::vector<double>>> jitter{};
+    // Quantiles 0, 1/n, .., 1 of measured / predicted times of what the figures were fitted to; nothing: not fitted.
+    std::optional<Sourced<std::vector<double>>> residuals{};
     bool operator==(const LinkProfile&) const = default;
 };
 

@@ -1,19 +1,12 @@
 #include "engine/jitter.hpp"
 
+#include "base/quantiles.hpp"
 #include "base/random.hpp"
 
 namespace moesim {
 namespace {
 
 constexpr std::uint64_t jitter_purpose = 0x6a69747465720000;  // of no other stream
-
-// `quantiles`: of 0, 1/n, ..., 1.
-double quantile(const std::vector<double>& quantiles, double u) {
-    const double at = u * static_cast<double>(quantiles.size() - 1);
-    const auto i = static_cast<std::size_t>(at);
-    const double rest = at - static_cast<double>(i);
-    return quantiles[i] + (i + 1 < quantiles.size() ? rest * (quantiles[i + 1] - quantiles[i]) : 0);
-}
 
 }  // namespace
 
