@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <initializer_list>
 #include <limits>
 
@@ -117,6 +118,19 @@ void Operations::gate_logits(Stream& stream, ConstMatrixView tokens, ConstMatrix
     check.equal("rows of tokens", tokens.rows, "rows of logits", logits.rows);
     check.equal("rows of gate", gate.rows, "columns of logits", logits.cols);
     do_gate_logits(stream, tokens, gate, logits);
+}
+
+void Operations::dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out) {
+    const Check check("dense", row_alignment());
+    check.plain("rows", rows);
+    check.plain("weights", weights);
+    check.plain("out", out);
+    check.same_type("rows", rows, "weights", weights);
+    check.same_type("rows", rows, "out", out);
+    check.equal("columns of rows", rows.cols, "columns of weights", weights.cols);
+    check.equal("rows of rows", rows.rows, "rows of out", out.rows);
+    check.equal("rows of weights", weights.rows, "columns of out", out.cols);
+    do_dense(stream, rows, weights, out);
 }
 
 void Operations::select(Stream& stream, const Selection& selection, ConstMatrixView logits, RoutingView out) {
@@ -271,6 +285,18 @@ void Operations::combine(Stream& stream, ConstMatrixView results, ArrayView<cons
     else
         check.array("slot", slot, weights.size);
     do_combine(stream, results, slot, weights, out);
+}
+
+void Operations::round_products(Stream& stream, ArrayView<const float> weights, float step, std::int64_t limit,
+                                MatrixView rows) {
+    const Check check("round_products", row_alignment());
+    check.plain("rows", rows);
+    check.array("weights", weights, rows.rows);
+    int exponent = 0;
+    check.that(step >= 0x1p-100F && step <= 0x1p100F && std::frexp(step, &exponent) == 0.5F,
+               "a step of {} is no power of two from 2^-100 to 2^100", step);
+    check.that(limit >= 1 && limit <= most_steps, "a limit of {} steps is not from 1 to 2^23", limit);
+    do_round_products(stream, weights, {step, 1 / step, static_cast<float>(limit)}, rows);
 }
 
 void Operations::add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) {

@@ -12,6 +12,7 @@ const VectorCode* MOESIM_JOIN(vector_code_, MOESIM_LEVEL)() {
                                         .expand = {expand<float>, expand<bfloat16>},
                                         .combine = {combine<float>, combine<bfloat16>},
                                         .add = {add<float>, add<bfloat16>},
+                                        .round_products = {round_products<float>, round_products<bfloat16>},
                                         .widen = widen,
                                         .narrow = narrow,
                                         .round_to_bf16 = round_to_bf16,

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/ids.hpp"
+#include "kernels/rounding.hpp"
 #include "kernels/scalar.hpp"
 #include "kernels/selection.hpp"
 
@@ -42,6 +43,7 @@ struct VectorCode {
     void (*combine[2])(const void* const* rows, const float* weights, std::int64_t count, std::int64_t cols, void* to,
                        bool past_caches);
     void (*add[2])(const void* a, const void* b, std::int64_t cols, void* to, bool past_caches);
+    void (*round_products[2])(float weight, const Grid& grid, std::int64_t cols, void* row);
 
     void (*widen)(const std::uint16_t* bf16, std::int64_t count, float* to);
     void (*narrow)(const float* from, std::int64_t count, std::uint16_t* bf16);
