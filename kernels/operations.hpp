@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/attention.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/expert.hpp"
 #include "kernels/rounding.hpp"
@@ -111,6 +112,11 @@ class Operations {
     void round_products(Stream& stream, ArrayView<const float> weights, float step, std::int64_t limit,
                         MatrixView rows);
 
+    // What attention.hpp defines; out [token][heads * dim] of the type of q. Not exact; a token's bits depend on
+    // nothing but its own query and the keys and values that it sees, in their order: on no other sequence, and not on
+    // whether they are context or come with it.
+    void attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out);
+
     // out = a + b, all of one shape and type; out may be a or b. Exact.
     void add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out);
 
@@ -136,6 +142,7 @@ class Operations {
                                    const ExpertWeightsView& weights, MatrixView out) = 0;
     virtual void do_combine(Stream& stream, ConstMatrixView results, ArrayView<const std::int32_t> slot,
                             ArrayView<const float> weights, MatrixView out) = 0;
+    virtual void do_attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out) = 0;
     virtual void do_round_products(Stream& stream, ArrayView<const float> weights, const Grid& grid,
                                    MatrixView rows) = 0;
     virtual void do_add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) = 0;

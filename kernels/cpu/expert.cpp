@@ -1,8 +1,4 @@
 // Operations that multiply matrices.
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -118,13 +114,6 @@ class Products {
     [[nodiscard]] CpuStream& stream() const { return stream_; }
 
   private:
-    static std::int64_t thread_number() {
-#ifdef _OPENMP
-        return omp_get_thread_num();
-#else
-        return 0;
-#endif
-    }
     void widen_row(ConstMatrixView table, std::int64_t r, float* to) const {
         code_.widen(static_cast<const std::uint16_t*>(table.data) + r * table.stride, table.cols, to);
     }

@@ -32,6 +32,7 @@ class CpuOperations final : public Operations {
                            const ExpertWeightsView& weights, MatrixView out) override;
     void do_combine(Stream& stream, ConstMatrixView results, ArrayView<const std::int32_t> slot,
                     ArrayView<const float> weights, MatrixView out) override;
+    void do_attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out) override;
     void do_round_products(Stream& stream, ArrayView<const float> weights, const Grid& grid, MatrixView rows) override;
     void do_add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) override;
 

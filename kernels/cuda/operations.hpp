@@ -15,6 +15,8 @@ class CudaOperations final : public Operations {
     void do_dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out) override;
     void do_expert_forward(Stream& stream, ConstMatrixView rows, std::span<const std::int64_t> group_begin,
                            const ExpertWeightsView& weights, MatrixView out) override;
+    // attention_operations.cu
+    void do_attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out) override;
     // routing_operations.cu
     void do_select(Stream& stream, const Selection& selection, ConstMatrixView logits, RoutingView out) override;
     void do_select_by_hash(Stream& stream, const HashSelection& selection, RoutingView out) override;

@@ -146,6 +146,28 @@ TEST_CASE("arguments that do not fit") {
           "combine: 8 weights for 3 tokens");
     CHECK(complaint([&] { operations.combine(stream, x.view(), {}, weights.view(), x.view()); }) ==
           "combine: rows of results is 4, weights is 8");
+    const std::vector<std::int64_t> sequences = {0, 1, 4};
+    const auto attention_with = [&](const AttentionRules& rules, const std::function<void(AttentionView&)>& change) {
+        AttentionView in{x.view(), x.view(), x.view(), sequences, {}, {}};
+        change(in);
+        return complaint([&] { operations.attention(stream, rules, in, x.view()); });
+    };
+    const AttentionRules heads{2, 2, 4, true, 1};
+    CHECK(attention_with({3, 2, 4, true, 1}, [](AttentionView&) {}) == "attention: 3 heads with 2 of keys");
+    CHECK(attention_with({1, 1, 257, true, 1}, [](AttentionView&) {}) == "attention: heads of dimension 257");
+    CHECK(attention_with({1, 1, 8, true, NAN}, [](AttentionView&) {}) == "attention: a scale of nan");
+    CHECK(attention_with({2, 1, 8, true, 1}, [](AttentionView&) {}) ==
+          "attention: columns of q is 8, heads x dim is 16");
+    CHECK(attention_with({2, 1, 4, true, 1}, [](AttentionView&) {}) ==
+          "attention: k is 4 x 8; q has 4 rows, heads 4 columns");
+    CHECK(attention_with(heads, [&](AttentionView& in) { in.v = short_one.view(); }) ==
+          "attention: v is 3 x 8; q has 4 rows, heads 8 columns");
+    CHECK(attention_with(heads, [&](AttentionView& in) { in.sequence_begin = {}; }) ==
+          "attention: sequence_begin is empty");
+    CHECK(attention_with(heads, [&](AttentionView& in) { in.context_k = in.context_v = short_one.view(); }) ==
+          "attention: 3 rows of context for 2 sequences");
+    CHECK(attention_with(heads, [&](AttentionView& in) { in.context_k = x.view(); }) ==
+          "attention: context_k is 4 x 8; context_v has 0 rows, heads 8 columns");
     CHECK(complaint([&] { operations.dense(stream, x.view(), narrow.view(), x.view()); }) ==
           "dense: columns of rows is 8, columns of weights is 7");
     CHECK(complaint([&] { operations.dense(stream, x.view(), x.view(), bf16.view()); }) ==

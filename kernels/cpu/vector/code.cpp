@@ -1,4 +1,5 @@
 // One level of vector instructions: the build compiles this once for each, with MOESIM_LEVEL being 1, 3 or 4.
+#include "kernels/cpu/vector/attention.hpp"
 #include "kernels/cpu/vector/gemm.hpp"
 #include "kernels/cpu/vector/rows.hpp"
 #include "kernels/cpu/vector/select_tokens.hpp"
@@ -19,6 +20,9 @@ const VectorCode* MOESIM_JOIN(vector_code_, MOESIM_LEVEL)() {
                                         .swiglu = swiglu,
                                         .gelu = gelu,
                                         .gemm = gemm,
+                                        .gemm_by_rows = gemm_by_rows,
+                                        .softmax_step = softmax_step,
+                                        .multiply_by = multiply_by,
                                         .select = select,
                                         .scores = scores};
     return &code;
