@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <initializer_list>
 #include <limits>
 
@@ -57,6 +58,11 @@ class Check {
              r.width);
         array("experts of the routing", r.experts, r.choices());
         if (weights) array("weights of the routing", r.weights, r.choices());
+    }
+    void ascends(const char* what, std::span<const std::int64_t> begin, std::int64_t rows) const {
+        that(!begin.empty(), "{} is empty", what);
+        that(begin.front() == 0 && begin.back() == rows && std::is_sorted(begin.begin(), begin.end()),
+             "{} does not ascend from 0 to {} rows", what, rows);
     }
     void expert_count(std::int64_t experts) const {
         that(experts >= 1 && experts <= most_experts, "{} experts", experts);
@@ -117,6 +123,19 @@ void Operations::gate_logits(Stream& stream, ConstMatrixView tokens, ConstMatrix
     check.equal("rows of tokens", tokens.rows, "rows of logits", logits.rows);
     check.equal("rows of gate", gate.rows, "columns of logits", logits.cols);
     do_gate_logits(stream, tokens, gate, logits);
+}
+
+void Operations::dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out) {
+    const Check check("dense", row_alignment());
+    check.plain("rows", rows);
+    check.plain("weights", weights);
+    check.plain("out", out);
+    check.same_type("rows", rows, "weights", weights);
+    check.same_type("rows", rows, "out", out);
+    check.equal("columns of rows", rows.cols, "columns of weights", weights.cols);
+    check.equal("rows of rows", rows.rows, "rows of out", out.rows);
+    check.equal("rows of weights", weights.rows, "columns of out", out.cols);
+    do_dense(stream, rows, weights, out);
 }
 
 void Operations::select(Stream& stream, const Selection& selection, ConstMatrixView logits, RoutingView out) {
@@ -236,10 +255,7 @@ void Operations::expert_forward(Stream& stream, ConstMatrixView rows, std::span<
     check.same_type("rows", rows, "gate_up", weights.gate_up);
     check.same_type("rows", rows, "down", weights.down);
     check.same_type("rows", rows, "out", out);
-    check.that(!group_begin.empty(), "group_begin is empty");
-    check.that(group_begin.front() == 0 && group_begin.back() == rows.rows &&
-                   std::is_sorted(group_begin.begin(), group_begin.end()),
-               "group_begin does not ascend from 0 to {} rows", rows.rows);
+    check.ascends("group_begin", group_begin, rows.rows);
     check.equal("rows of rows", rows.rows, "rows of out", out.rows);
     check.equal("columns of rows", rows.cols, "columns of out", out.cols);
     const auto groups = static_cast<std::int64_t>(group_begin.size()) - 1;
@@ -271,6 +287,51 @@ void Operations::combine(Stream& stream, ConstMatrixView results, ArrayView<cons
     else
         check.array("slot", slot, weights.size);
     do_combine(stream, results, slot, weights, out);
+}
+
+void Operations::round_products(Stream& stream, ArrayView<const float> weights, float step, std::int64_t limit,
+                                MatrixView rows) {
+    const Check check("round_products", row_alignment());
+    check.plain("rows", rows);
+    check.array("weights", weights, rows.rows);
+    int exponent = 0;
+    check.that(step >= 0x1p-100F && step <= 0x1p100F && std::frexp(step, &exponent) == 0.5F,
+               "a step of {} is no power of two from 2^-100 to 2^100", step);
+    check.that(limit >= 1 && limit <= most_steps, "a limit of {} steps is not from 1 to 2^23", limit);
+    do_round_products(stream, weights, {step, 1 / step, static_cast<float>(limit)}, rows);
+}
+
+void Operations::attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out) {
+    const Check check("attention", row_alignment());
+    check.that(
+        rules.kv_heads >= 1 && rules.kv_heads <= most_kv_heads && rules.heads >= 1 && rules.heads % rules.kv_heads == 0,
+        "{} heads with {} of keys", rules.heads, rules.kv_heads);
+    check.that(rules.dim >= 1 && rules.dim <= most_head_dim, "heads of dimension {}", rules.dim);
+    check.that(std::isfinite(rules.scale), "a scale of {}", rules.scale);
+    check.plain("q", in.q);
+    check.equal("columns of q", in.q.cols, "heads x dim", rules.heads * rules.dim);
+    check.ascends("sequence_begin", in.sequence_begin, in.q.rows);
+    // Keys or values, the same number of them as of something else.
+    const auto of_tokens = [&](const char* what, const ConstMatrixView& m, const char* other, std::int64_t rows) {
+        check.plain(what, m);
+        check.same_type("q", in.q, what, m);
+        check.that(m.rows == rows && m.cols == rules.kv_heads * rules.dim,
+                   "{} is {} x {}; {} has {} rows, heads {} columns", what, m.rows, m.cols, other, rows,
+                   rules.kv_heads * rules.dim);
+    };
+    of_tokens("k", in.k, "q", in.q.rows);
+    of_tokens("v", in.v, "q", in.q.rows);
+    if (in.context_k.rows > 0 || in.context_v.rows > 0) {
+        check.that(in.sequences() > 0 && in.context_k.rows % in.sequences() == 0, "{} rows of context for {} sequences",
+                   in.context_k.rows, in.sequences());
+        of_tokens("context_k", in.context_k, "context_v", in.context_v.rows);
+        of_tokens("context_v", in.context_v, "context_k", in.context_k.rows);
+    }
+    check.plain("out", out);
+    check.same_type("q", in.q, "out", out);
+    check.equal("rows of q", in.q.rows, "rows of out", out.rows);
+    check.equal("columns of q", in.q.cols, "columns of out", out.cols);
+    do_attention(stream, rules, in, out);
 }
 
 void Operations::add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) {

@@ -22,8 +22,10 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/attention.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/expert.hpp"
+#include "kernels/rounding.hpp"
 #include "kernels/selection.hpp"
 #include "kernels/stream.hpp"
 
@@ -42,6 +44,11 @@ class Operations {
     // tokens [token][hidden], gate [expert][hidden], one type; logits [token][expert] fp32. Not exact: within
     // hidden 2^-24 sum |tokens gate| (1 + 2^-6) of the value, whatever the order of the sum.
     void gate_logits(Stream& stream, ConstMatrixView tokens, ConstMatrixView gate, MatrixView logits);
+
+    // out[r][n] = sum over k of rows[r][k] weights[n][k]: what a dense layer, or a part of an attention block, is made
+    // of. rows [row][k], weights [n][k], out [row][n], all of one type. Not exact: before it is rounded to the type,
+    // within k 2^-24 sum |rows weights| (1 + 2^-6) of the value.
+    void dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out);
 
     // The experts and weights that selection.hpp defines. Exact.
     // logits [token][expert] fp32, 1 to 65,535 experts; out is [token][top_k], top_k from 1 to experts.
@@ -97,11 +104,25 @@ class Operations {
     void combine(Stream& stream, ConstMatrixView results, ArrayView<const std::int32_t> slot,
                  ArrayView<const float> weights, MatrixView out);
 
+    // rows[r][c] = step * n, in place, where n is the whole number nearest to weights[r] * rows[r][c] / step (of two,
+    // the even one), held between -limit and limit; 0 of a NaN, never -0. The product is rounded to fp32 first. Sums of
+    // such rows are exact while none is of more than 2^24 steps in fp32, 2^8 in bf16: whatever is then added up in
+    // whatever order, on however many ranks, gives the same bits. step is a power of two from 2^-100 to 2^100, limit
+    // from 1 to 2^23. Exact. weights [row].
+    void round_products(Stream& stream, ArrayView<const float> weights, float step, std::int64_t limit,
+                        MatrixView rows);
+
+    // What attention.hpp defines; out [token][heads * dim] of the type of q. Not exact; a token's bits depend on
+    // nothing but its own query and the keys and values that it sees, in their order: on no other sequence, and not on
+    // whether they are context or come with it.
+    void attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out);
+
     // out = a + b, all of one shape and type; out may be a or b. Exact.
     void add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out);
 
   private:
     virtual void do_gate_logits(Stream& stream, ConstMatrixView tokens, ConstMatrixView gate, MatrixView logits) = 0;
+    virtual void do_dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out) = 0;
     virtual void do_select(Stream& stream, const Selection& selection, ConstMatrixView logits, RoutingView out) = 0;
     virtual void do_select_by_hash(Stream& stream, const HashSelection& selection, RoutingView out) = 0;
     virtual void do_choose_tokens(Stream& stream, Score score, std::int64_t capacity, ConstMatrixView logits,
@@ -121,6 +142,9 @@ class Operations {
                                    const ExpertWeightsView& weights, MatrixView out) = 0;
     virtual void do_combine(Stream& stream, ConstMatrixView results, ArrayView<const std::int32_t> slot,
                             ArrayView<const float> weights, MatrixView out) = 0;
+    virtual void do_attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out) = 0;
+    virtual void do_round_products(Stream& stream, ArrayView<const float> weights, const Grid& grid,
+                                   MatrixView rows) = 0;
     virtual void do_add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) = 0;
 };
 

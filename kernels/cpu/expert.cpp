@@ -1,8 +1,4 @@
 // Operations that multiply matrices.
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -118,13 +114,6 @@ class Products {
     [[nodiscard]] CpuStream& stream() const { return stream_; }
 
   private:
-    static std::int64_t thread_number() {
-#ifdef _OPENMP
-        return omp_get_thread_num();
-#else
-        return 0;
-#endif
-    }
     void widen_row(ConstMatrixView table, std::int64_t r, float* to) const {
         code_.widen(static_cast<const std::uint16_t*>(table.data) + r * table.stride, table.cols, to);
     }
@@ -197,18 +186,37 @@ void adapt(Products& products, Projection& p, const Rows<const float>& rows, std
     p.adapted = {to.data, to.rows, to.cols, to.stride};
 }
 
+// All outputs of the rows, rounded to what `out` holds.
+void project_all(Products& products, const Projection& p, const Rows<const float>& rows,
+                 std::span<const std::int64_t> group_begin, const MatrixView& out) {
+    const bool rounds = out.scalar == Scalar::bf16;
+    const std::int64_t sums = rounds ? tile_rows * tile_cols : 0;
+    products.for_each(tiles_of(group_begin, out.cols), p.table.cols, sums + p.memory(rows.rows),
+                      [&](const Tile& tile, float* memory) {
+                          const Rows<float> to = rounds
+                                                     ? Rows<float>{memory, tile.rows, tile.cols, tile.cols}
+                                                     : block(out.as<float>(), tile.row, tile.rows, tile.col, tile.cols);
+                          project(products, p, rows, tile, tile.col, to, memory + sums);
+                          if (rounds) products.store({to.data, to.rows, to.cols, to.stride}, out, tile.row, tile.col);
+                      });
+}
+
 }  // namespace
 
 void CpuOperations::do_gate_logits(Stream& stream, ConstMatrixView tokens, ConstMatrixView gate, MatrixView logits) {
+    multiply_all(stream, tokens, gate, logits);
+}
+
+void CpuOperations::do_dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out) {
+    multiply_all(stream, rows, weights, out);
+}
+
+// One group of rows, times one matrix.
+void CpuOperations::multiply_all(Stream& stream, const ConstMatrixView& rows, const ConstMatrixView& weights,
+                                 const MatrixView& out) {
     Products products(code_, dynamic_cast<CpuStream&>(stream), threads_);
-    const Rows<const float> rows = products.wide(tokens);
-    const Projection projection(gate, gate.rows, {});
-    const std::array<std::int64_t, 2> one_group = {0, tokens.rows};
-    products.for_each(tiles_of(one_group, gate.rows), gate.cols, projection.memory(rows.rows),
-                      [&](const Tile& tile, float* memory) {
-                          project(products, projection, rows, tile, tile.col,
-                                  block(logits.as<float>(), tile.row, tile.rows, tile.col, tile.cols), memory);
-                      });
+    const std::array<std::int64_t, 2> one_group = {0, rows.rows};
+    project_all(products, {weights, weights.rows, {}}, products.wide(rows), one_group, out);
 }
 
 void CpuOperations::do_expert_forward(Stream& stream, ConstMatrixView rows, std::span<const std::int64_t> group_begin,
@@ -240,14 +248,7 @@ void CpuOperations::do_expert_forward(Stream& stream, ConstMatrixView rows, std:
     const Rows<const float> activated{values.data, values.rows, values.cols, values.stride};
     Projection second(weights.down, hidden, weights.down_adapter);
     adapt(products, second, activated, group_begin, down_adapted);
-    products.for_each(tiles_of(group_begin, hidden), inner, tile_size + second.memory(rows.rows),
-                      [&](const Tile& tile, float* memory) {
-                          const Rows<float> to = rounds
-                                                     ? Rows<float>{memory, tile.rows, tile.cols, tile.cols}
-                                                     : block(out.as<float>(), tile.row, tile.rows, tile.col, tile.cols);
-                          project(products, second, activated, tile, tile.col, to, memory + tile_size);
-                          if (rounds) products.store({to.data, to.rows, to.cols, to.stride}, out, tile.row, tile.col);
-                      });
+    project_all(products, second, activated, group_begin, out);
 }
 
 }  // namespace moesim::kernels

@@ -27,12 +27,17 @@ class CpuOperations final : public Operations {
     void do_pack(Stream& stream, ConstMatrixView tokens, ArrayView<const std::int32_t> choice, std::int64_t width,
                  PackedView out) override;
     void do_unpack(Stream& stream, ConstPackedView packed, ArrayView<const std::int32_t> slot, MatrixView out) override;
+    void do_dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out) override;
     void do_expert_forward(Stream& stream, ConstMatrixView rows, std::span<const std::int64_t> group_begin,
                            const ExpertWeightsView& weights, MatrixView out) override;
     void do_combine(Stream& stream, ConstMatrixView results, ArrayView<const std::int32_t> slot,
                     ArrayView<const float> weights, MatrixView out) override;
+    void do_attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out) override;
+    void do_round_products(Stream& stream, ArrayView<const float> weights, const Grid& grid, MatrixView rows) override;
     void do_add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) override;
 
+    void multiply_all(Stream& stream, const ConstMatrixView& rows, const ConstMatrixView& weights,
+                      const MatrixView& out);
     // What is larger than this is not written into caches, where it would only push out what is used sooner.
     [[nodiscard]] bool past_caches(std::int64_t bytes) const { return bytes > cache_bytes_ / 2; }
 

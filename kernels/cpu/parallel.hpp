@@ -1,5 +1,9 @@
 #pragma once
 // Loops over threads.
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include <algorithm>
 #include <cstdint>
 
@@ -10,6 +14,15 @@ inline constexpr std::int64_t worth_a_thread = 1 << 16;
 
 inline int threads_for(int threads, std::int64_t work) {
     return static_cast<int>(std::clamp<std::int64_t>(work / worth_a_thread, 1, threads));
+}
+
+// Of the threads of a parallel loop.
+inline std::int64_t thread_number() {
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
 }
 
 // Calls use(begin, end) for `threads` runs of 0 .. count of about equal length, each on a thread of its own.

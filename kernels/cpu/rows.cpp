@@ -104,6 +104,13 @@ void CpuOperations::do_combine(Stream&, ConstMatrixView results, ArrayView<const
     });
 }
 
+void CpuOperations::do_round_products(Stream&, ArrayView<const float> weights, const Grid& grid, MatrixView rows) {
+    const auto round = code_.round_products[place(rows.scalar)];
+    in_parallel(threads_for(threads_, 2 * rows.bytes()), rows.rows, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t r = begin; r < end; ++r) round(weights.data[r], grid, rows.cols, row(rows, r));
+    });
+}
+
 void CpuOperations::do_add_residual(Stream&, ConstMatrixView a, ConstMatrixView b, MatrixView out) {
     const bool streamed = past_caches(out.bytes()) && out.data != a.data && out.data != b.data;
     const auto add = code_.add[place(out.scalar)];

@@ -108,6 +108,11 @@ void CudaOperations::do_gate_logits(Stream& stream, ConstMatrixView tokens, Cons
     multiply_groups(dynamic_cast<CudaStream&>(stream), tokens, all, {gate, 0, 0, gate.rows}, logits, 1, false);
 }
 
+void CudaOperations::do_dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out) {
+    const std::int64_t all[] = {0, rows.rows};
+    multiply_groups(dynamic_cast<CudaStream&>(stream), rows, all, {weights, 0, 0, weights.rows}, out, 1, false);
+}
+
 // Sums of products stay fp32 up to where they are rounded once: z is fp32 whatever the storage type.
 void CudaOperations::do_expert_forward(Stream& stream, ConstMatrixView rows, std::span<const std::int64_t> group_begin,
                                        const ExpertWeightsView& weights, MatrixView out) {

@@ -12,8 +12,11 @@ class CudaOperations final : public Operations {
   private:
     // expert_operations.cu
     void do_gate_logits(Stream& stream, ConstMatrixView tokens, ConstMatrixView gate, MatrixView logits) override;
+    void do_dense(Stream& stream, ConstMatrixView rows, ConstMatrixView weights, MatrixView out) override;
     void do_expert_forward(Stream& stream, ConstMatrixView rows, std::span<const std::int64_t> group_begin,
                            const ExpertWeightsView& weights, MatrixView out) override;
+    // attention_operations.cu
+    void do_attention(Stream& stream, const AttentionRules& rules, const AttentionView& in, MatrixView out) override;
     // routing_operations.cu
     void do_select(Stream& stream, const Selection& selection, ConstMatrixView logits, RoutingView out) override;
     void do_select_by_hash(Stream& stream, const HashSelection& selection, RoutingView out) override;
@@ -32,6 +35,7 @@ class CudaOperations final : public Operations {
     void do_unpack(Stream& stream, ConstPackedView packed, ArrayView<const std::int32_t> slot, MatrixView out) override;
     void do_combine(Stream& stream, ConstMatrixView results, ArrayView<const std::int32_t> slot,
                     ArrayView<const float> weights, MatrixView out) override;
+    void do_round_products(Stream& stream, ArrayView<const float> weights, const Grid& grid, MatrixView rows) override;
     void do_add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) override;
 };
 

@@ -2,6 +2,7 @@
 // Kernels that move rows. Every row begins at a multiple of 16 bytes; what is left behind its last whole vector goes
 // element by element.
 #include "kernels/cuda/vectors.cuh"
+#include "kernels/rounding.hpp"
 
 namespace moesim::kernels::MOESIM_CUDA_SIDE {
 
@@ -274,6 +275,35 @@ __global__ void __launch_bounds__(rows_block) combine_rows(Rows<const T> results
             if (v < vectors) store_vector(to.row(t), v, Vector<T>::narrow(sum[i]));
         }
         if (part.tail >= 0) to.row(t)[part.tail] = T(tail);
+    }
+}
+
+// In place: each vector is read and written by one lane.
+template <class T>
+__global__ void __launch_bounds__(rows_block) round_rows(const float* __restrict__ weights, Grid grid, Rows<T> rows) {
+    constexpr int count = Vector<T>::count, each = copied_vectors;
+    const RowPart part = row_part(rows.cols, each, count);
+    const std::int64_t vectors = rows.cols / count;
+    for (std::int64_t r = part.first_row; r < rows.rows; r += part.row_stride) {
+        const float weight = weights[r];
+        T* const row = rows.row(r);
+        uint4 held[each];
+#pragma unroll
+        for (int i = 0; i < each; ++i) {
+            const std::int64_t v = part.vector(i);
+            if (v < vectors) held[i] = load_vector(row, v);
+        }
+#pragma unroll
+        for (int i = 0; i < each; ++i) {
+            const std::int64_t v = part.vector(i);
+            if (v >= vectors) break;
+            float x[count];
+            Vector<T>::widen(held[i], x);
+#pragma unroll
+            for (int j = 0; j < count; ++j) x[j] = grid.nearest(exact_mul(weight, x[j]));
+            store_vector(row, v, Vector<T>::narrow(x));
+        }
+        if (part.tail >= 0) row[part.tail] = T(grid.nearest(exact_mul(weight, static_cast<float>(row[part.tail]))));
     }
 }
 

@@ -83,6 +83,14 @@ void add_table(shim::Stream stream, const ConstMatrixView& a, const ConstMatrixV
                               a.as<T>(), b.as<T>(), out.as<T>());
 }
 
+template <class T>
+void round_table(shim::Stream stream, const float* weights, const Grid& grid, const MatrixView& rows) {
+    shim::launch<round_rows<T>>({.grid = rows_grid(rows.rows, rows.cols * bytes_of(rows.scalar), copied_vectors),
+                                 .block = rows_block,
+                                 .stream = stream},
+                                weights, grid, rows.as<T>());
+}
+
 shim::Stream handle(Stream& stream) { return dynamic_cast<CudaStream&>(stream).handle(); }
 
 }  // namespace
@@ -119,6 +127,15 @@ void CudaOperations::do_combine(Stream& stream, ConstMatrixView results, ArrayVi
         combine_table<float>(handle(stream), results, places, out);
     else
         combine_table<bfloat16>(handle(stream), results, places, out);
+}
+
+void CudaOperations::do_round_products(Stream& stream, ArrayView<const float> weights, const Grid& grid,
+                                       MatrixView rows) {
+    if (rows.rows == 0 || rows.cols == 0) return;
+    if (rows.scalar == Scalar::fp32)
+        round_table<float>(handle(stream), weights.data, grid, rows);
+    else
+        round_table<bfloat16>(handle(stream), weights.data, grid, rows);
 }
 
 void CudaOperations::do_add_residual(Stream& stream, ConstMatrixView a, ConstMatrixView b, MatrixView out) {

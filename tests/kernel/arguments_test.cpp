@@ -1,4 +1,5 @@
 // What does not fit together is refused before anything is done, in words that name the operation.
+#include <cmath>
 #include <functional>
 
 #include "kernel/devices.hpp"
@@ -145,6 +146,43 @@ TEST_CASE("arguments that do not fit") {
           "combine: 8 weights for 3 tokens");
     CHECK(complaint([&] { operations.combine(stream, x.view(), {}, weights.view(), x.view()); }) ==
           "combine: rows of results is 4, weights is 8");
+    const std::vector<std::int64_t> sequences = {0, 1, 4};
+    const auto attention_with = [&](const AttentionRules& rules, const std::function<void(AttentionView&)>& change) {
+        AttentionView in{x.view(), x.view(), x.view(), sequences, {}, {}};
+        change(in);
+        return complaint([&] { operations.attention(stream, rules, in, x.view()); });
+    };
+    const AttentionRules heads{2, 2, 4, true, 1};
+    CHECK(attention_with({3, 2, 4, true, 1}, [](AttentionView&) {}) == "attention: 3 heads with 2 of keys");
+    CHECK(attention_with({1, 1, 257, true, 1}, [](AttentionView&) {}) == "attention: heads of dimension 257");
+    CHECK(attention_with({1, 1, 8, true, NAN}, [](AttentionView&) {}) == "attention: a scale of nan");
+    CHECK(attention_with({2, 1, 8, true, 1}, [](AttentionView&) {}) ==
+          "attention: columns of q is 8, heads x dim is 16");
+    CHECK(attention_with({2, 1, 4, true, 1}, [](AttentionView&) {}) ==
+          "attention: k is 4 x 8; q has 4 rows, heads 4 columns");
+    CHECK(attention_with(heads, [&](AttentionView& in) { in.v = short_one.view(); }) ==
+          "attention: v is 3 x 8; q has 4 rows, heads 8 columns");
+    CHECK(attention_with(heads, [&](AttentionView& in) { in.sequence_begin = {}; }) ==
+          "attention: sequence_begin is empty");
+    CHECK(attention_with(heads, [&](AttentionView& in) { in.context_k = in.context_v = short_one.view(); }) ==
+          "attention: 3 rows of context for 2 sequences");
+    CHECK(attention_with(heads, [&](AttentionView& in) { in.context_k = x.view(); }) ==
+          "attention: context_k is 4 x 8; context_v has 0 rows, heads 8 columns");
+    CHECK(complaint([&] { operations.dense(stream, x.view(), narrow.view(), x.view()); }) ==
+          "dense: columns of rows is 8, columns of weights is 7");
+    CHECK(complaint([&] { operations.dense(stream, x.view(), x.view(), bf16.view()); }) ==
+          "dense: rows is fp32, out is bf16");
+    const auto round_with = [&](float step, std::int64_t limit) {
+        return complaint([&] { operations.round_products(stream, weights.view().part(0, 4), step, limit, x.view()); });
+    };
+    CHECK(round_with(0x1p-100F, 1 << 23).empty());
+    CHECK(round_with(0.75F, 1) == "round_products: a step of 0.75 is no power of two from 2^-100 to 2^100");
+    CHECK(round_with(-1, 1) == "round_products: a step of -1 is no power of two from 2^-100 to 2^100");
+    CHECK(round_with(NAN, 1) == "round_products: a step of nan is no power of two from 2^-100 to 2^100");
+    CHECK(round_with(1, 0) == "round_products: a limit of 0 steps is not from 1 to 2^23");
+    CHECK(round_with(1, (1 << 23) + 1) == "round_products: a limit of 8388609 steps is not from 1 to 2^23");
+    CHECK(complaint([&] { operations.round_products(stream, weights.view(), 1, 1, x.view()); }) ==
+          "round_products: weights has 8 elements, not 4");
     CHECK(complaint([&] { operations.add_residual(stream, x.view(), short_one.view(), x.view()); }) ==
           "add_residual: rows of a is 4, rows of b or out is 3");
 }

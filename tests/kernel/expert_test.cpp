@@ -171,36 +171,37 @@ void check_forward(Scalar scalar, const Weights& w, const std::vector<std::int64
 
 }  // namespace
 
-TEST_CASE("gate logits are within the stated bound of double precision") {
+TEST_CASE("gate logits and dense layers are within the stated bound of double precision") {
     for (const Scalar scalar : {Scalar::fp32, Scalar::bf16})
-        for (const auto& [tokens, experts, hidden] : {std::array<std::int64_t, 3>{0, 4, 8},
-                                                      {1, 1, 1},
-                                                      {1, 7, 33},
-                                                      {5, 1, 40},
-                                                      {3, 65, 129},
-                                                      {520, 9, 16},
-                                                      {2, 1'100, 7},
-                                                      {4, 5, 0}}) {
-            const Numbers x = normal_numbers(61, tokens * hidden, scalar),
-                          gate = normal_numbers(62, experts * hidden, scalar);
+        for (const auto& [rows, outputs, depth] : {std::array<std::int64_t, 3>{0, 4, 8},
+                                                   {1, 1, 1},
+                                                   {1, 7, 33},
+                                                   {5, 1, 40},
+                                                   {3, 65, 129},
+                                                   {520, 9, 16},
+                                                   {2, 1'100, 7},
+                                                   {4, 5, 0}}) {
+            const Numbers x = normal_numbers(61, rows * depth, scalar), w = normal_numbers(62, outputs * depth, scalar);
             for (const auto& device : devices()) {
-                INFO(device.name << ": " << tokens << " x " << hidden << " x " << experts);
-                const Matrix a = device.matrix(scalar, tokens, hidden, x),
-                             b = device.matrix(scalar, experts, hidden, gate);
-                Matrix logits(*device.backend, Scalar::fp32, tokens, experts);
+                INFO(device.name << ": " << rows << " x " << depth << " x " << outputs);
+                const Matrix a = device.matrix(scalar, rows, depth, x), b = device.matrix(scalar, outputs, depth, w);
+                Matrix logits(*device.backend, Scalar::fp32, rows, outputs),
+                    out(*device.backend, scalar, rows, outputs);
                 device.operations().gate_logits(*device.stream, a.view(), b.view(), logits.view());
-                const Numbers found = device.host(logits);
-                for (std::int64_t t = 0; t < tokens; ++t)
-                    for (std::int64_t e = 0; e < experts; ++e) {
+                device.operations().dense(*device.stream, a.view(), b.view(), out.view());
+                const Numbers wide = device.host(logits), found = device.host(out);
+                for (std::int64_t r = 0; r < rows; ++r)
+                    for (std::int64_t o = 0; o < outputs; ++o) {
                         double sum = 0, magnitudes = 0;
-                        for (std::int64_t h = 0; h < hidden; ++h) {
+                        for (std::int64_t h = 0; h < depth; ++h) {
                             const double product =
-                                static_cast<double>(x[index(t * hidden + h)]) * gate[index(e * hidden + h)];
+                                static_cast<double>(x[index(r * depth + h)]) * w[index(o * depth + h)];
                             sum += product;
                             magnitudes += std::abs(product);
                         }
-                        REQUIRE(std::abs(found[index(t * experts + e)] - sum) <=
-                                static_cast<double>(hidden) * unit * (1 + 0x1p-6) * magnitudes);
+                        const double error = static_cast<double>(depth) * unit * (1 + 0x1p-6) * magnitudes;
+                        REQUIRE(std::abs(wide[index(r * outputs + o)] - sum) <= error);
+                        REQUIRE(std::abs(found[index(r * outputs + o)] - sum) <= stored({sum, error}, scalar).error);
                     }
             }
         }

@@ -1,4 +1,5 @@
 // One level of vector instructions: the build compiles this once for each, with MOESIM_LEVEL being 1, 3 or 4.
+#include "kernels/cpu/vector/attention.hpp"
 #include "kernels/cpu/vector/gemm.hpp"
 #include "kernels/cpu/vector/rows.hpp"
 #include "kernels/cpu/vector/select_tokens.hpp"
@@ -12,12 +13,16 @@ const VectorCode* MOESIM_JOIN(vector_code_, MOESIM_LEVEL)() {
                                         .expand = {expand<float>, expand<bfloat16>},
                                         .combine = {combine<float>, combine<bfloat16>},
                                         .add = {add<float>, add<bfloat16>},
+                                        .round_products = {round_products<float>, round_products<bfloat16>},
                                         .widen = widen,
                                         .narrow = narrow,
                                         .round_to_bf16 = round_to_bf16,
                                         .swiglu = swiglu,
                                         .gelu = gelu,
                                         .gemm = gemm,
+                                        .gemm_by_rows = gemm_by_rows,
+                                        .softmax_step = softmax_step,
+                                        .multiply_by = multiply_by,
                                         .select = select,
                                         .scores = scores};
     return &code;

@@ -9,6 +9,7 @@
 // small second-level caches; (c) with other code where one operand is a vector, or where m + n + k < 20. product_rows
 // leaves n = 1 of all that, which has its own loop here.
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/cpu/vector/lanes.hpp"
 #include "kernels/cpu/vector/table.hpp"
@@ -36,20 +37,33 @@ inline void rows_times_one(std::int64_t m, std::int64_t k, const float* a, std::
     }
 }
 
+template <class T>
+using Table = Eigen::Map<std::conditional_t<std::is_const_v<T>, const Eigen::Matrix<float, -1, -1, Eigen::RowMajor>,
+                                            Eigen::Matrix<float, -1, -1, Eigen::RowMajor>>,
+                         Eigen::Unaligned, Eigen::OuterStride<>>;
+template <class T>
+Table<T> table(T* data, std::int64_t rows, std::int64_t cols, std::int64_t stride) {
+    static_assert(product_rows(1, 1'000) % Eigen::internal::gebp_traits<float, float>::nr == 0);
+    return {data, rows, cols, Eigen::OuterStride<>(stride)};
+}
+
 inline void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
                  std::int64_t b_stride, float* c, std::int64_t c_stride, bool accumulate) {
     if (n == 1) return rows_times_one(m, k, a, a_stride, b, c, c_stride, accumulate);
     fix_block_sizes();
-    static_assert(product_rows(1, 1'000) % Eigen::internal::gebp_traits<float, float>::nr == 0);
-    using Table = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    using Stride = Eigen::OuterStride<>;
-    const Eigen::Map<const Table, Eigen::Unaligned, Stride> x(a, m, k, Stride(a_stride));
-    const Eigen::Map<const Table, Eigen::Unaligned, Stride> y(b, n, k, Stride(b_stride));
-    Eigen::Map<Table, Eigen::Unaligned, Stride> z(c, m, n, Stride(c_stride));
+    const auto x = table(a, m, k, a_stride), y = table(b, n, k, b_stride);
+    auto z = table(c, m, n, c_stride);
     if (accumulate)
         z.noalias() += x * y.transpose();
     else
         z.noalias() = x * y.transpose();
+}
+
+inline void gemm_by_rows(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride,
+                         const float* b, std::int64_t b_stride, float* c, std::int64_t c_stride) {
+    if (n == 1) return rows_times_one(m, k, a, a_stride, b, c, c_stride, true);
+    fix_block_sizes();
+    table(c, m, n, c_stride).noalias() += table(a, m, k, a_stride) * table(b, k, n, b_stride);
 }
 
 }  // namespace moesim::kernels::MOESIM_CODE

@@ -30,6 +30,15 @@ inline sixteen load_sixteen(const bfloat16* x) {
     return v;
 }
 
+// In pairs: 0 and 8, 1 and 9, ..., then 0 and 4, ...
+inline float sum_of(const sixteen& x) {
+    float parts[lanes];
+    __builtin_memcpy(parts, &x, sizeof x);
+    for (std::int64_t half = lanes / 2; half > 0; half /= 2)
+        for (std::int64_t l = 0; l < half; ++l) parts[l] += parts[l + half];
+    return parts[0];
+}
+
 // Sum of x[i] y[i]: four registers of partial sums, added up in pairs, then what is left in ascending order.
 inline float dot(const float* x, const float* y, std::int64_t count) {
     sixteen sums[4] = {};
@@ -38,12 +47,7 @@ inline float dot(const float* x, const float* y, std::int64_t count) {
         for (int part = 0; part < 4; ++part)
             sums[part] += load_sixteen(x + i + part * lanes) * load_sixteen(y + i + part * lanes);
     for (; i + lanes <= count; i += lanes) sums[0] += load_sixteen(x + i) * load_sixteen(y + i);
-    const sixteen all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    float parts[lanes];
-    __builtin_memcpy(parts, &all, sizeof all);
-    for (std::int64_t half = lanes / 2; half > 0; half /= 2)
-        for (std::int64_t l = 0; l < half; ++l) parts[l] += parts[l + half];
-    float sum = parts[0];
+    float sum = sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
     for (; i < count; ++i) sum += x[i] * y[i];
     return sum;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Loops along one row. Plain loops are left to the compiler, which makes vector code of them at every level.
 #include "kernels/cpu/vector/lanes.hpp"
+#include "kernels/rounding.hpp"
 #include "kernels/scalar.hpp"
 
 namespace moesim::kernels::MOESIM_CODE {
@@ -150,6 +151,13 @@ void add(const void* a, const void* b, i64 cols, void* to, bool past_caches) {
     }
     for (i64 j = 0; j < cols - begin; ++j) out[begin + j] = sum(j);
     if (past) finish_stores();
+}
+
+template <class T>
+void round_products(float weight, const Grid& grid, i64 cols, void* row) {
+    const Grid here = grid;  // which the row does not change
+    T* const x = static_cast<T*>(row);
+    for (i64 i = 0; i < cols; ++i) x[i] = rounded<T>(here.nearest(weight * load(x + i)));
 }
 
 inline void widen(const std::uint16_t* bf16, i64 count, float* to) {

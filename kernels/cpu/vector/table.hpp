@@ -2,8 +2,10 @@
 // The inner loops, compiled once for each level of vector instructions (code.cpp); a backend picks the best table that
 // its machine can run. All of them round alike, but for gemm, which fuses products and sums where the level has that.
 #include <cstdint>
+#include <limits>
 
 #include "base/ids.hpp"
+#include "kernels/rounding.hpp"
 #include "kernels/scalar.hpp"
 #include "kernels/selection.hpp"
 
@@ -27,6 +29,14 @@ constexpr std::int64_t product_rows(std::int64_t rows, std::int64_t depth) {
     return ((rows < least ? least : rows) + at_once - 1) / at_once * at_once;
 }
 
+// Attention takes so many keys at once.
+inline constexpr std::int64_t attention_tile = 128;
+// Of the scores of a query so far: the largest one, and the sum of exp(score - largest).
+struct SoftmaxSoFar {
+    float largest = -std::numeric_limits<float>::infinity();
+    float sum = 0;
+};
+
 struct VectorCode {
     // A row each. `past_caches`: by stores that leave the caches alone, for what is too large to be found there again.
     // `next`: what is read next after this row, so that its way from memory begins early; rows are anywhere, which no
@@ -42,6 +52,7 @@ struct VectorCode {
     void (*combine[2])(const void* const* rows, const float* weights, std::int64_t count, std::int64_t cols, void* to,
                        bool past_caches);
     void (*add[2])(const void* a, const void* b, std::int64_t cols, void* to, bool past_caches);
+    void (*round_products[2])(float weight, const Grid& grid, std::int64_t cols, void* row);
 
     void (*widen)(const std::uint16_t* bf16, std::int64_t count, float* to);
     void (*narrow)(const float* from, std::int64_t count, std::uint16_t* bf16);
@@ -53,6 +64,15 @@ struct VectorCode {
     // m = product_rows(m, k), the bits of c[i] depend on those of a[i], b, n and k alone, not on m, i or the machine.
     void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
                  std::int64_t b_stride, float* c, std::int64_t c_stride, bool accumulate);
+
+    // The same with b[h][j]: c[i][j] += sum over h of a[i][h] b[h][j]. Rows of b have no gaps where n = 1.
+    void (*gemm_by_rows)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride,
+                         const float* b, std::int64_t b_stride, float* c, std::int64_t c_stride);
+
+    // Takes in attention_tile more scores, of which `seen` are times `scale` what a query is interested in, the others
+    // nothing; at least one. They become exp(score - largest); returns by what all sums so far have to be multiplied.
+    float (*softmax_step)(float* scores, std::int64_t seen, float scale, SoftmaxSoFar* so_far);
+    void (*multiply_by)(float factor, float* x, std::int64_t count);
 
     // selection.hpp, for the tokens of a table of logits; scratch is of selection_scratch(experts).
     void (*select)(const Selection& selection, Rows<const float> logits, ExpertIndex* experts, float* weights,
