@@ -8,7 +8,6 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "calibrate/execute/packed_rows.hpp"
-#include "calibrate/execute/round_tmp.hpp"
 
 namespace moesim {
 namespace {
@@ -287,7 +286,7 @@ struct KernelWork::State {
         const LayerWeights& w = weights[l.layer];
         ops.expert_forward(*compute_stream, computed, r.group_begin,
                            {activation(), w.gate_up.view(), w.down.view(), {}, {}}, results);
-        round_products_tmp(table(l).weights.view(), result_step, result_limit(s), results);
+        ops.round_products(*compute_stream, table(l).weights.view(), result_step, result_limit(s), results);
         sum_up(*compute_stream, results, table(l).sum, r.sum_width, memory.sums.view(0, r.stored).values);
     }
     // to[i] = the sum of terms[i], of rows of `from`.

@@ -4,7 +4,6 @@
 
 #include "calibrate/execute/kernel_work.hpp"
 #include "calibrate/execute/packed_rows.hpp"
-#include "calibrate/execute/round_tmp.hpp"
 #include "workload/route_stream.hpp"
 
 namespace moesim {
@@ -118,7 +117,7 @@ class Reference {
         ops_.expert_forward(*stream_, restored.view(), begin, {activation(), gate_up.view(), down.view(), {}, {}},
                             results.view());
         const auto gates = up(weights);
-        round_products_tmp(gates.view(), result_step, result_limit(s_), results.view());
+        ops_.round_products(*stream_, gates.view(), result_step, result_limit(s_), results.view());
         stream_->synchronize();
         return results;
     }
