@@ -101,7 +101,7 @@ CpuMeasurement measure_cpu(Backend& backend, const Machine& machine, const Kerne
     timing.longest_call = options.quick ? quick_longest_call : longest_call;
     timing.memory = machine.memory.available.value() / 2 / options.ranks_on_host;
     const std::int64_t cold = 2 * machine.cache.value();
-    result.times = time_kernels(backend, kernel_cases(grid, cold), timing, [&](double share) {
+    result.times = time_kernels(backend, kernel_cases(grid, cold, timing.memory), timing, [&](double share) {
         clock.note();
         options.progress("operations", share);
     });
@@ -149,8 +149,9 @@ CpuMeasurement measure_cpu(Backend& backend, const Machine& machine, const Kerne
     k.device = device;
     k.versions = versions;
     k.date = options.date;
-    k.cache = {machine.cache, "sysconf(_SC_LEVEL3_CACHE_SIZE), or 32 MiB where that says nothing."};
-    k.laws = fit_kernels(result.times.calls, machine.cache, device + "; " + versions, options.date);
+    const Bytes l3 = machine.cache;
+    const std::vector<Bytes> caches = {l3, Bytes(l3.value() / 2), Bytes(l3.value() / 4), machine.own_cache};
+    k.laws = fit_kernels(result.times.calls, caches, device + "; " + versions, options.date);
     clock.note();
     k.clock = clock.said(machine.governor);
 

@@ -25,18 +25,26 @@ constexpr std::uint64_t purpose = 0x63616c6962726174;
 
 std::int64_t half(std::int64_t width) { return std::max<std::int64_t>(16, (width / 2 + 15) / 16 * 16); }
 
+// Other widths, one after the other, and then what an operation is told of choices: enough that a law of three or four
+// costs is known without any one of them.
 std::vector<LayerShape> shapes_around(const LayerShape& asked, bool quick) {
-    LayerShape narrow = asked, thin = asked, few = asked, wide = asked;
+    LayerShape narrow = asked, wide = asked, thin = asked, thick = asked, few = asked, many = asked;
     narrow.hidden = half(asked.hidden);
-    thin.inner = half(asked.inner);
-    few.local = std::max<std::int64_t>(1, asked.local / 2);
-    few.experts = std::max(std::max<std::int64_t>(asked.top_k, 1), asked.experts / 2);
     wide.hidden = asked.hidden + half(asked.hidden);
-    if (quick) {
-        few.inner = thin.inner;
-        return {asked, narrow, few};
-    }
-    return {asked, narrow, thin, few, wide};
+    thin.inner = half(asked.inner);
+    thick.inner = 2 * asked.inner;
+    few.local = std::max<std::int64_t>(1, asked.local / 2);
+    few.experts = std::max(asked.top_k, asked.experts / 2);
+    few.ranks = std::max<std::int64_t>(1, asked.ranks / 2);
+    many.experts = std::min<std::int64_t>(2 * asked.experts, 16'384);
+    many.local = asked.local + (asked.local + 1) / 2;
+    many.top_k = std::min(asked.top_k + (asked.top_k + 1) / 2, many.experts);
+    if (quick) return {asked, narrow, wide, few, many};
+    LayerShape small = narrow;
+    small.inner = thin.inner;
+    small.experts = few.experts;
+    small.local = few.local;
+    return {asked, narrow, wide, thin, thick, few, many, small};
 }
 
 // From 4 to `most`, each the same factor above the one before, with `others` among them.
@@ -53,17 +61,53 @@ KernelGrid grid_of(const LayerShape& shape, std::int64_t tokens, std::int64_t ch
     return {shapes_around(shape, quick), sizes_to(2 * tokens, quick ? 4 : 8, {tokens, chunk})};
 }
 
-// A table of bf16 numbers around 0 with a spread of `deviation`.
-Matrix table(Backend& backend, Stream& stream, std::int64_t rows, std::int64_t cols, double deviation) {
-    // Numbers repeat after some thousands, at another place of each row: drawing takes longer than timing otherwise.
-    constexpr std::size_t period = 4099;
-    RandomStream random(stream_key(1, purpose), static_cast<std::uint64_t>(cols));
-    std::vector<float> draws(period);
-    for (float& d : draws) d = static_cast<float>(deviation * random.normal());
-    std::vector<float> host(static_cast<std::size_t>(rows * cols));
-    for (std::size_t i = 0; i < host.size(); ++i) host[i] = draws[i % period];
-    return upload(backend, stream, Scalar::bf16, rows, cols, host);
-}
+// Random bf16 numbers in the backend's memory that all calls read their rows and weights from: making them anew for
+// each call would take longer than timing it.
+class Numbers {
+  public:
+    // At least so many bytes of rows, and of weights; before the first call is made.
+    void need(std::int64_t row_bytes, std::int64_t weight_bytes) {
+        row_bytes_ = std::max(row_bytes_, row_bytes);
+        weight_bytes_ = std::max(weight_bytes_, weight_bytes);
+    }
+
+    void make(Backend& backend, Stream& stream) {
+        if (made_by_ == &backend) return;
+        // Numbers repeat after some thousands, at another place of each row: drawing takes long.
+        constexpr std::size_t period = 4099;
+        RandomStream random(stream_key(1, purpose), 0);
+        std::vector<float> draws(period), host(4096 * period);
+        for (float& d : draws) d = static_cast<float>(0.05 * random.normal());
+        for (std::size_t i = 0; i < host.size(); ++i) host[i] = draws[i % period];
+        const std::int64_t bytes = row_bytes_ + weight_bytes_ + 2 * row_gap;
+        all_ = Array<std::uint16_t>(backend, bytes / value_bytes);
+        std::vector<bfloat16> narrow(host.begin(), host.end());
+        const auto piece = static_cast<std::int64_t>(narrow.size()) * value_bytes;
+        for (std::int64_t at = 0; at < bytes; at += piece)
+            stream.copy_in(reinterpret_cast<char*>(all_.view().data) + at, narrow.data(), std::min(piece, bytes - at));
+        stream.synchronize();
+        made_by_ = &backend;
+    }
+    [[nodiscard]] ConstMatrixView rows(std::int64_t count, std::int64_t cols) const { return table(0, count, cols); }
+    // The `turn`th of the tables of that size that lie one after the other, and then again.
+    [[nodiscard]] ConstMatrixView weights(std::int64_t turn, std::int64_t count, std::int64_t cols) const {
+        const std::int64_t size = (count * aligned(cols) * value_bytes + row_gap - 1) / row_gap * row_gap;
+        const std::int64_t tables = std::max<std::int64_t>(1, weight_bytes_ / size);
+        return table(row_bytes_ / row_gap * row_gap + row_gap + turn % tables * size, count, cols);
+    }
+
+  private:
+    static constexpr std::int64_t row_gap = 256;  // bytes: where tables begin
+    static std::int64_t aligned(std::int64_t cols) { return (cols + 7) / 8 * 8; }
+    [[nodiscard]] ConstMatrixView table(std::int64_t at, std::int64_t count, std::int64_t cols) const {
+        return {all_.view().data + at / value_bytes, Scalar::bf16, count, cols, aligned(cols)};
+    }
+
+    std::int64_t row_bytes_ = 0, weight_bytes_ = 0;
+    Array<std::uint16_t> all_;
+    const Backend* made_by_ = nullptr;
+};
+using SharedNumbers = std::shared_ptr<Numbers>;
 
 std::vector<ExpertIndex> random_choices(const LayerShape& s, std::int64_t tokens) {
     RandomStream random(stream_key(2, purpose), static_cast<std::uint64_t>(tokens));
@@ -92,23 +136,18 @@ Array<T> on_device(Backend& backend, Stream& stream, const std::vector<T>& host)
     return upload<T>(backend, stream, host);
 }
 
-// How many copies of so many bytes of weights pass the cache.
-std::int64_t copies_for(std::int64_t bytes, std::int64_t cold) { return 1 + cold / std::max<std::int64_t>(bytes, 1); }
-
-Make gate_call(LayerShape s, std::int64_t tokens, std::int64_t cold) {
+Make gate_call(LayerShape s, std::int64_t tokens, const SharedNumbers& numbers) {
     return [=](Backend& b, Stream& stream) -> std::function<void()> {
-        const std::int64_t copies = copies_for(value_bytes * s.experts * s.hidden, cold);
+        numbers->make(b, stream);
         struct State {
-            Matrix rows, gates, logits;
+            Matrix logits;
             std::int64_t turn = 0;
         };
         auto state = std::make_shared<State>();
-        state->rows = table(b, stream, tokens, s.hidden, 1);
-        state->gates = table(b, stream, copies * s.experts, s.hidden, 0.02);
         state->logits = Matrix(b, Scalar::fp32, tokens, s.experts);
         return [=, &b, &stream] {
-            const auto gate = std::as_const(state->gates).view().part(state->turn++ % copies * s.experts, s.experts);
-            b.operations().gate_logits(stream, std::as_const(state->rows).view(), gate, state->logits.view());
+            b.operations().gate_logits(stream, numbers->rows(tokens, s.hidden),
+                                       numbers->weights(state->turn++, s.experts, s.hidden), state->logits.view());
         };
     };
 }
@@ -172,14 +211,16 @@ Make order_call(LayerShape s, std::int64_t tokens, bool by_rank) {
 }
 
 // pack: rows of tokens in the order of sending. unpack: packed rows in that of tokens.
-Make move_call(LayerShape s, std::int64_t tokens, std::int64_t rows, bool fp8, bool packs) {
+Make move_call(LayerShape s, std::int64_t tokens, std::int64_t rows, bool fp8, bool packs,
+               const SharedNumbers& numbers) {
     return [=](Backend& b, Stream& stream) -> std::function<void()> {
+        numbers->make(b, stream);
         struct State {
             Matrix plain, packed, scales;
             Array<std::int32_t> from;
         };
         auto state = std::make_shared<State>();
-        state->plain = table(b, stream, packs ? tokens : rows, s.hidden, 1);
+        if (!packs) state->plain = Matrix(b, Scalar::bf16, rows, s.hidden);
         state->packed = Matrix(b, fp8 ? Scalar::fp8_e4m3 : Scalar::bf16, rows, s.hidden);
         if (fp8) state->scales = Matrix(b, Scalar::fp32, rows, scale_columns(s.hidden, ScaleBlock::row));
         std::vector<std::int32_t> first(static_cast<std::size_t>(rows));
@@ -188,9 +229,9 @@ Make move_call(LayerShape s, std::int64_t tokens, std::int64_t rows, bool fp8, b
             state->from = on_device(b, stream, random_rows(rows, tokens));
         } else {  // real packed rows, first
             const auto order = on_device(b, stream, first);
-            const PackedView out(state->packed.view(), ScaleBlock::row, state->scales.view());
-            b.operations().pack(stream, std::as_const(state->plain).view(), order.view(), 1,
-                                fp8 ? out : state->packed.view());
+            const PackedView compressed(state->packed.view(), ScaleBlock::row, state->scales.view());
+            b.operations().pack(stream, numbers->rows(rows, s.hidden), order.view(), 1,
+                                fp8 ? compressed : PackedView(state->packed.view()));
             stream.synchronize();
             state->from = on_device(b, stream, random_rows(rows, rows));
         }
@@ -199,75 +240,65 @@ Make move_call(LayerShape s, std::int64_t tokens, std::int64_t rows, bool fp8, b
             if (fp8) packed = PackedView(state->packed.view(), ScaleBlock::row, state->scales.view());
             const auto from = std::as_const(state->from).view();
             if (packs)
-                b.operations().pack(stream, std::as_const(state->plain).view(), from, 1, packed);
+                b.operations().pack(stream, numbers->rows(tokens, s.hidden), from, 1, packed);
             else
                 b.operations().unpack(stream, packed, from, state->plain.view());
         };
     };
 }
 
-Make expert_call(LayerShape s, std::vector<std::int64_t> rows, std::int64_t cold) {
+Make expert_call(LayerShape s, std::vector<std::int64_t> rows, const SharedNumbers& numbers) {
     return [=](Backend& b, Stream& stream) -> std::function<void()> {
-        const auto groups = static_cast<std::int64_t>(rows.size());
-        const std::int64_t inputs = (s.gated ? 2 : 1) * s.inner;
-        const std::int64_t copies = copies_for(value_bytes * groups * s.hidden * (inputs + s.inner), cold);
+        numbers->make(b, stream);
         struct State {
-            Matrix rows, gate_up, down, out;
+            Matrix out;
             std::vector<std::int64_t> group_begin = {0};
             std::int64_t turn = 0;
         };
         auto state = std::make_shared<State>();
         for (const std::int64_t r : rows) state->group_begin.push_back(state->group_begin.back() + r);
-        const std::int64_t all = state->group_begin.back();
-        state->rows = table(b, stream, all, s.hidden, 1);
-        state->gate_up = table(b, stream, copies * groups * inputs, s.hidden, 0.02);
-        state->down = table(b, stream, copies * groups * s.hidden, s.inner, 0.02);
+        const std::int64_t all = state->group_begin.back(), groups = static_cast<std::int64_t>(rows.size());
+        const std::int64_t outputs = (s.gated ? 2 : 1) * s.inner;
         state->out = Matrix(b, Scalar::bf16, all, s.hidden);
         const Activation activation = s.gated ? Activation::swiglu : Activation::gelu;
         return [=, &b, &stream] {
-            const std::int64_t copy = state->turn++ % copies;
-            const auto up = std::as_const(state->gate_up).view().part(copy * groups * inputs, groups * inputs);
-            const auto down = std::as_const(state->down).view().part(copy * groups * s.hidden, groups * s.hidden);
-            b.operations().expert_forward(stream, std::as_const(state->rows).view(), state->group_begin,
+            const auto up = numbers->weights(state->turn, groups * outputs, s.hidden);
+            const auto down = numbers->weights(state->turn++, groups * s.hidden, s.inner);
+            b.operations().expert_forward(stream, numbers->rows(all, s.hidden), state->group_begin,
                                           {activation, up, down, {}, {}}, state->out.view());
         };
     };
 }
 
 // Rows summed to tokens, `width` each; one each: rows that are multiplied and rounded on their own.
-Make combine_call(LayerShape s, std::int64_t tokens, std::int64_t width) {
+Make combine_call(LayerShape s, std::int64_t tokens, std::int64_t width, const SharedNumbers& numbers) {
     return [=](Backend& b, Stream& stream) -> std::function<void()> {
+        numbers->make(b, stream);
         struct State {
-            Matrix results, out;
+            Matrix out;
             Array<std::int32_t> slot;
             Array<float> weights;
         };
         auto state = std::make_shared<State>();
         const std::int64_t rows = tokens * width;
-        state->results = table(b, stream, rows, s.hidden, 1);
         state->out = Matrix(b, Scalar::bf16, tokens, s.hidden);
         if (width > 1) state->slot = on_device(b, stream, random_rows(rows, rows));
         state->weights =
             on_device(b, stream, std::vector<float>(static_cast<std::size_t>(rows), 1 / static_cast<float>(width)));
         return [=, &b, &stream] {
-            b.operations().combine(stream, std::as_const(state->results).view(), std::as_const(state->slot).view(),
+            b.operations().combine(stream, numbers->rows(rows, s.hidden), std::as_const(state->slot).view(),
                                    std::as_const(state->weights).view(), state->out.view());
         };
     };
 }
 
-Make residual_call(LayerShape s, std::int64_t tokens) {
+Make residual_call(LayerShape s, std::int64_t tokens, const SharedNumbers& numbers) {
     return [=](Backend& b, Stream& stream) -> std::function<void()> {
-        struct State {
-            Matrix a, b, out;
-        };
-        auto state = std::make_shared<State>();
-        state->a = table(b, stream, tokens, s.hidden, 1);
-        state->b = table(b, stream, tokens, s.hidden, 1);
-        state->out = Matrix(b, Scalar::bf16, tokens, s.hidden);
+        numbers->make(b, stream);
+        auto out = std::make_shared<Matrix>(b, Scalar::bf16, tokens, s.hidden);
         return [=, &b, &stream] {
-            b.operations().add_residual(stream, std::as_const(state->a).view(), std::as_const(state->b).view(),
-                                        state->out.view());
+            const auto both = numbers->rows(2 * tokens, s.hidden);
+            b.operations().add_residual(stream, both.part(0, tokens), both.part(tokens, tokens), out->view());
         };
     };
 }
@@ -292,14 +323,14 @@ std::vector<std::int64_t> skewed_rows(std::int64_t rows, std::int64_t groups) {
 
 class Cases {
   public:
-    explicit Cases(std::int64_t cold) : cold_(cold) {}
+    Cases(std::int64_t cold, std::int64_t memory) : cold_(cold), memory_(memory) {}
 
     void add(const LayerShape& s, std::int64_t t) {
         const std::int64_t choices = t * s.top_k;
         const std::string hidden = fmt::format("hidden {}", s.hidden);
         const std::string choice = fmt::format("top-{} of {} experts", s.top_k, s.experts);
         add(KernelOperation::gate_logits, fmt::format("{}, {} experts", hidden, s.experts),
-            gate_counts(t, s.hidden, s.experts), gate_call(s, t, cold_));
+            gate_counts(t, s.hidden, s.experts), gate_call(s, t, numbers_));
         add(KernelOperation::select, choice, select_counts(t, s.experts, s.top_k), select_call(s, t));
         for (const bool by_rank : {false, true})
             add(by_rank ? KernelOperation::order_by_rank : KernelOperation::order_by_destination,
@@ -307,17 +338,19 @@ class Cases {
                 order_call(s, t, by_rank));
         for (const bool fp8 : {false, true}) {
             add(fp8 ? KernelOperation::pack_fp8 : KernelOperation::pack, hidden, moved_counts(choices, s.hidden, fp8),
-                move_call(s, t, choices, fp8, true));
+                move_call(s, t, choices, fp8, true, numbers_));
             add(fp8 ? KernelOperation::unpack_fp8 : KernelOperation::unpack, hidden,
-                moved_counts(choices, s.hidden, fp8), move_call(s, t, choices, fp8, false));
+                moved_counts(choices, s.hidden, fp8), move_call(s, t, choices, fp8, false, numbers_));
         }
         for (const auto& rows : {even_rows(choices, s.local), skewed_rows(choices, s.local)})
             add(KernelOperation::expert_forward, fmt::format("{}, inner {}, {} experts", hidden, s.inner, s.local),
-                expert_counts(rows, s.hidden, s.inner, s.gated), expert_call(s, rows, cold_));
-        add(KernelOperation::round_rows, hidden, round_counts(choices, s.hidden), combine_call(s, choices, 1));
+                expert_counts(rows, s.hidden, s.inner, s.gated), expert_call(s, rows, numbers_));
+        add(KernelOperation::round_rows, hidden, round_counts(choices, s.hidden),
+            combine_call(s, choices, 1, numbers_));
         for (const std::int64_t width : {std::int64_t{1}, s.top_k})
-            add(KernelOperation::combine, hidden, combine_counts(t * width, t, s.hidden), combine_call(s, t, width));
-        add(KernelOperation::add_residual, hidden, residual_counts(t, s.hidden), residual_call(s, t));
+            add(KernelOperation::combine, hidden, combine_counts(t * width, t, s.hidden),
+                combine_call(s, t, width, numbers_));
+        add(KernelOperation::add_residual, hidden, residual_counts(t, s.hidden), residual_call(s, t, numbers_));
     }
     std::vector<KernelCase> take() { return std::move(cases_); }
 
@@ -328,14 +361,17 @@ class Cases {
             return c.operation == operation && c.shape == shape && c.counts == counts;
         });
         if (known) return;
-        const double weights = counts[static_cast<std::size_t>(KernelQuantity::weight_byte)];
-        // Tables are made on the host as floats first: twice their size beside them.
-        const double memory = 3 * (counts[static_cast<std::size_t>(KernelQuantity::byte)] + weights +
-                                   (weights > 0 ? static_cast<double>(cold_) : 0));
-        cases_.push_back({operation, shape, counts, static_cast<std::int64_t>(memory), std::move(make)});
+        const auto rows = static_cast<std::int64_t>(counts[static_cast<std::size_t>(KernelQuantity::byte)]);
+        const auto weights = static_cast<std::int64_t>(counts[static_cast<std::size_t>(KernelQuantity::weight_byte)]);
+        // A call's tables, rows that are copied as fp32, and what all calls read.
+        const std::int64_t memory = 4 * rows + weights + (weights > 0 ? cold_ : 0);
+        // Tables' rows begin at multiples of 16 bytes.
+        if (memory <= memory_) numbers_->need(2 * rows, 2 * weights + (weights > 0 ? cold_ : 0));
+        cases_.push_back({operation, shape, counts, memory, std::move(make)});
     }
 
-    std::int64_t cold_;
+    SharedNumbers numbers_ = std::make_shared<Numbers>();
+    std::int64_t cold_, memory_;
     std::vector<KernelCase> cases_;
 };
 
@@ -357,8 +393,8 @@ KernelGrid kernel_grid(const Scenario& s, bool quick) {
 
 KernelGrid default_kernel_grid(bool quick) { return grid_of({1024, 2048, 32, 4, 2, 8, true}, 1024, 256, quick); }
 
-std::vector<KernelCase> kernel_cases(const KernelGrid& grid, std::int64_t cold) {
-    Cases cases(cold);
+std::vector<KernelCase> kernel_cases(const KernelGrid& grid, std::int64_t cold, std::int64_t memory) {
+    Cases cases(cold, memory);
     for (const std::int64_t t : grid.tokens)
         for (const LayerShape& s : grid.shapes) cases.add(s, t);
     return cases.take();

@@ -26,9 +26,10 @@ struct KernelGrid {
     std::vector<std::int64_t> tokens;  // of a rank, ascending
 };
 
-// Of a scenario: its layer, and layers of half of its widths and experts (full: and of one and a half times its hidden
-// size), since a law has to be held against shapes that it was not fitted to; from 4 tokens up to twice what a rank has
-// in a micro-batch, with that and a chunk of it among them. quick: fewer of both.
+// Of a scenario: its layer, and layers of half and one and a half times its hidden size, with half and twice its
+// experts (full: with half and twice its inner width), since a law has to be held against shapes that it was not fitted
+// to; from 4 tokens up to twice what a rank has in a micro-batch, with that and a chunk of it among them. quick: fewer
+// sizes.
 KernelGrid kernel_grid(const Scenario& scenario, bool quick);
 // Without one: hidden 1024, inner 2048, top-2 of 32 experts, 4 on each of 8 ranks; up to 2048 tokens.
 KernelGrid default_kernel_grid(bool quick);
@@ -42,9 +43,10 @@ struct KernelCase {
     std::function<std::function<void()>(kernels::Backend&, kernels::Stream&)> make;
 };
 
-// Weights are so many copies of themselves, taken in turns, that they pass a cache of `cold` bytes: a model's layers
-// have others each. Rows stay where the last call left them, as between stages. What tables hold is random, the same
-// always.
-std::vector<KernelCase> kernel_cases(const KernelGrid& grid, std::int64_t cold);
+// Every call of a case takes other weights than the one before, so that `cold` bytes (of a cache) pass until they come
+// again: a model's layers have others each. Rows stay where the last call left them, as between stages. What tables
+// hold is random, the same always. Cases that need more than `memory` bytes are listed, but may not be made. All cases
+// of a list share memory, and are for one backend at a time.
+std::vector<KernelCase> kernel_cases(const KernelGrid& grid, std::int64_t cold, std::int64_t memory);
 
 }  // namespace moesim

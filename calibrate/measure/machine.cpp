@@ -75,9 +75,9 @@ Machine this_machine() {
     m.model = cpu.model.empty() ? "unknown processor" : cpu.model;
     m.cores = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
     m.memory = parse_memory_info(read_system_file("/proc/meminfo"));
-    constexpr std::int64_t unknown = 32 << 20;
-    const std::int64_t last_level = ::sysconf(_SC_LEVEL3_CACHE_SIZE);
-    m.cache = Bytes(last_level > 0 ? last_level : unknown);
+    const std::int64_t last_level = ::sysconf(_SC_LEVEL3_CACHE_SIZE), second = ::sysconf(_SC_LEVEL2_CACHE_SIZE);
+    m.cache = Bytes(last_level > 0 ? last_level : 32 << 20);
+    m.own_cache = Bytes(second > 0 ? second : 1 << 20);
     std::string governor = read_system_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     while (!governor.empty() && governor.back() == '\n') governor.pop_back();
     if (!governor.empty()) m.governor = governor;

@@ -27,6 +27,7 @@ struct Machine {
     std::int64_t cores = 1;
     MemoryInfo memory;
     Bytes cache;                          // of the last level, shared by cores; 32 MiB where nothing is said
+    Bytes own_cache;                      // of the second level, a core's own; 1 MiB where nothing is said
     std::optional<std::string> governor;  // of cpufreq
 };
 Machine this_machine();

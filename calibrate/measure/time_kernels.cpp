@@ -19,7 +19,8 @@ double work_of(const PerQuantity& counts) {
 
 class Timer {
   public:
-    Timer(kernels::Backend& backend, const KernelTiming& options) : backend_(backend), options_(options) {}
+    Timer(kernels::Backend& backend, const KernelTiming& options)
+        : backend_(backend), stream_(backend.make_stream()), options_(options) {}
 
     void time(const KernelCase& c, std::size_t cases_left) {
         double& rate = seconds_a_work_[static_cast<std::size_t>(c.operation)];
@@ -29,14 +30,13 @@ class Timer {
         if (expected > options_.longest_call.value())
             return skip(c, fmt::format("calls longer than {:.1f} s", options_.longest_call.value()));
         if (spent() > options_.budget) return skip(c, "no time left");
-        const auto stream = backend_.make_stream();
-        const auto run = c.make(backend_, *stream);
+        const auto run = c.make(backend_, *stream_);
         const Seconds left(std::max(0.0, (options_.budget.value() - spent().value())));
         const MedianWithin rule(options_.share, left * (1 / static_cast<double>(cases_left)));
         // A run that does not count is one of few, where runs are long.
         LoopOptions loop;
         loop.warm_up = expected > 0.1 * options_.longest_call.value() ? 1 : 2;
-        Timing timing = measure(by_events(*stream, run), rule, loop);
+        Timing timing = measure(by_events(*stream_, run), rule, loop);
         rate = timing.median.value() / work_of(c.counts);
         times_.calls.push_back({c.operation, c.shape, c.counts, std::move(timing)});
     }
@@ -57,6 +57,7 @@ class Timer {
     }
 
     kernels::Backend& backend_;
+    std::unique_ptr<kernels::Stream> stream_;
     KernelTiming options_;
     Clock::time_point begin_ = Clock::now();
     std::array<double, kernel_operation_names.size()> seconds_a_work_{};  // of the last call of an operation

@@ -88,11 +88,12 @@ class Command {
     // Logits of the scenario's gate: some products on some rows.
     std::function<void()> piece_of_work(kernels::Stream& stream) {
         const KernelGrid grid = kernel_grid(*scenario_, true);
-        for (const KernelCase& c : kernel_cases(grid, 0))
+        const auto cases = kernel_cases(grid, 0, 1 << 30);
+        for (const KernelCase& c : cases)
             if (c.operation == KernelOperation::gate_logits &&
                 c.counts[static_cast<std::size_t>(KernelQuantity::flop)] > 1e6)
                 return c.make(*backend_, stream);
-        return kernel_cases(grid, 0).front().make(*backend_, stream);
+        return cases.front().make(*backend_, stream);
     }
     void write(const std::string& link_samples) {
         bar_.clear();

@@ -51,7 +51,7 @@ enum class KernelQuantity : unsigned char {
     row,          // rows that are worked on
     choice,       // a row's experts
     byte,         // read and written
-    far_byte,     // of these, more than the cache holds
+    far_byte,     // of these, more than a cache holds
     weight_byte,  // of matrices that all rows share
     flop,
 };
@@ -63,6 +63,7 @@ using PerQuantity = std::array<double, kernel_quantities>;  // [KernelQuantity]
 struct KernelLaw {
     KernelOperation operation = KernelOperation::pack;
     PerQuantity seconds_per{};  // each from 0 to 1
+    Bytes cache;                // what `byte` is beyond this is far_byte
     FitRecord fit;
     bool operator==(const KernelLaw&) const = default;
 };
@@ -76,7 +77,6 @@ struct OverlapProfile {
 struct KernelsProfile {
     std::string device, versions, date;  // what was timed, what drives it, when
     std::string clock;                   // what was seen of the device's clock meanwhile
-    Sourced<Bytes> cache;                // that a call's rows are held against
     std::vector<KernelLaw> laws;
     std::optional<OverlapProfile> overlap;
 

@@ -7,7 +7,7 @@ namespace {
 
 using Quantity = KernelQuantity;
 
-constexpr double value = 2.0, logit = 4.0, scale = 4.0;         // bytes
+constexpr double value = 2.0, logit = 4.0, scale = 4.0;       // bytes
 constexpr double chosen = 6.0, ordered = chosen + 4.0 + 4.0;  // bytes of a choice: expert and weight; slot and choice
 
 double number(std::int64_t v) { return static_cast<double>(v); }
@@ -105,7 +105,7 @@ PerQuantity with_cache(PerQuantity counts, Bytes cache) {
 
 Seconds kernel_time(const KernelsProfile& kernels, KernelOperation operation, const PerQuantity& counts) {
     const KernelLaw& law = *kernels.find(operation);
-    const PerQuantity all = with_cache(counts, kernels.cache.value);
+    const PerQuantity all = with_cache(counts, law.cache);
     double time = 0;
     for (std::size_t q = 0; q < kernel_quantities; ++q) time += law.seconds_per[q] * all[q];
     return Seconds(time);

@@ -14,7 +14,8 @@
 //   add_residual    row T; byte 6 T H
 //   dense           n rows, K -> N: row n; byte 2 n (N + K); weight_byte 2 N K; flop 2 n N K
 //   attention       n tokens: row n; byte and flop as the roofline has them (cost/stage_cost.cpp)
-// All have call 1, and far_byte what `byte` is beyond the cache; without rows (combine: without tokens) there is none.
+// All have call 1, and far_byte what `byte` is beyond the law's cache; without rows (combine: without tokens) there is
+// none.
 #include <cstdint>
 #include <span>
 

@@ -169,7 +169,7 @@ TEST_CASE("a law is held against shapes that it was not fitted to", "[measure]")
                                        (1e-6 + 1e-8 * static_cast<double>(rows)) * (shape == "b" ? 1.1 : 1)));
         }
     calls.push_back(timed_call(Operation::pack, "a", moved_counts(1, 64, false), 1e-6));  // too few for a law
-    const auto laws = fit_kernels(calls, Bytes(1'000'000'000), "a core", "2026-11-23");
+    const auto laws = fit_kernels(calls, {Bytes(1'000'000'000)}, "a core", "2026-11-23");
     REQUIRE(laws.size() == 1);
     CHECK(laws[0].fit.rows == 12);
     CHECK(laws[0].fit.held_out == 12);
