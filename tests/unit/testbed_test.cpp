@@ -1,6 +1,7 @@
 // moesim testbed, as far as it needs neither root nor namespaces: what would be run, and that nothing is left.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "calibrate/testbed/build.hpp"
@@ -338,7 +339,7 @@ TEST_CASE("broken requests for a testbed", "[testbed][cli]") {
     CHECK(said({"up", shipped, "--cpu", "8=0.5"}) ==
           "moesim: --cpu: found rank 8, expected one of the 8 that " + shipped + " has\n");
     CHECK(said({"up", shipped, "--queue", "1GB"}) ==
-          "moesim: --queue: found \"1GB\", expected a time from 1ms to 10s\n");
+          "moesim: --queue: found \"1GB\", expected a time from 0.001s to 10s\n");
     CHECK(said({"up", shipped, "--name", "A"}).find("expected at most 24 small letters") != std::string::npos);
     CHECK(said({"run", "--state", "/nowhere", "--", "true"}).find("/nowhere/testbed: found no testbed") !=
           std::string::npos);
