@@ -13,7 +13,7 @@ namespace moesim::testbed {
 namespace {
 
 // What a link may send at once after it was idle: little, since it is time that a short transfer gets for nothing.
-constexpr double burst_seconds = 0.001;
+constexpr double burst_seconds = 0.002;
 constexpr std::int64_t burst_packets = 2;              // at least
 constexpr std::int64_t largest_queue = 2'000'000'000;  // bytes; tc takes 32 bits
 

@@ -8,13 +8,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "base/error.hpp"
 
 namespace moesim::testbed {
 namespace fs = std::filesystem;
+namespace {
+
+constexpr int patience = 100;  // times 10 ms, for commands of a process that was killed
+
+}  // namespace
 
 void check_name(const std::string& name) {
     const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
@@ -44,7 +51,8 @@ StateFolder StateFolder::make(const fs::path& root, const std::string& name) {
 StateFolder StateFolder::open(const fs::path& root, const std::string& name) {
     check_name(name);
     const fs::path path = root / name;
-    const int lock = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // Inherited by the commands that are run: what a killed process had begun ends before another one looks.
+    const int lock = ::open(path.c_str(), O_RDONLY | O_DIRECTORY);
     if (lock < 0)
         throw InputError(
             fmt::format("{}: found no testbed of that name, expected one that moesim testbed up made", path.string()));

@@ -32,13 +32,14 @@ void require_root(const char* command) {
             fmt::format("testbed {}: found user id {}, expected 0: network namespaces need root", command, geteuid()));
 }
 
-// A GPU that the topology has computing at a part of its speed gets that part of a rank's share of the cores.
+// A GPU that the topology has computing at a part of its speed gets that part of what the others get: of a limit that
+// all have, or of a rank's share of the cores.
 std::map<std::size_t, double> cpu_limits(const Request& request, const Fabric& fabric) {
     std::map<std::size_t, double> all = request.cpus;
-    const double share =
-        std::min(1.0, static_cast<double>(std::thread::hardware_concurrency()) / static_cast<double>(fabric.ranks()));
+    const double share = request.cpus_of_all.value_or(
+        std::min(1.0, static_cast<double>(std::thread::hardware_concurrency()) / static_cast<double>(fabric.ranks())));
     for (std::size_t r = 0; r < fabric.ranks(); ++r)
-        if (fabric.speed(RankId(r)) < 1) all.emplace(r, fabric.speed(RankId(r)) * share);
+        if (fabric.speed(RankId(r)) < 1 || request.cpus_of_all) all.emplace(r, fabric.speed(RankId(r)) * share);
     if (!all.empty() && all.rbegin()->first >= fabric.ranks())
         throw InputError(fmt::format("--cpu: found rank {}, expected one of the {} that {} has", all.rbegin()->first,
                                      fabric.ranks(), request.topology));

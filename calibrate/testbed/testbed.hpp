@@ -17,6 +17,7 @@ struct Request {
     std::string name = "testbed";
     Settings settings;
     std::map<std::size_t, double> cpus;  // cores that a rank gets, by rank
+    std::optional<double> cpus_of_all;   // that each gets which is not among these
     bool force = false;                  // even where the CPU has no room for full links
 };
 

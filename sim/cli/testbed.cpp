@@ -32,27 +32,30 @@ double quantity(const char* option, const std::string& text, Dimension dimension
     return *value;
 }
 
-// "3=0.25": a quarter of a core for rank 3.
-std::pair<std::size_t, double> cpu_limit(const std::string& text) {
+// "3=0.25": a quarter of a core for rank 3; "all=0.25": for each that has no other.
+void add_cpu_limit(const std::string& text, testbed::Request& request) {
     const auto equals = text.find('=');
-    std::size_t rank = 0, rank_end = 0, cores_end = 0;
+    const bool all = text.substr(0, equals) == "all";
+    std::size_t rank = 0, rank_end = 3, cores_end = 0;
     double cores = 0;
     try {
-        rank = std::stoul(text.substr(0, equals), &rank_end);
+        if (!all) rank = std::stoul(text.substr(0, equals), &rank_end);
         if (equals != text.npos) cores = std::stod(text.substr(equals + 1), &cores_end);
     } catch (const std::logic_error&) {
         cores = 0;
     }
     const bool whole = equals != text.npos && rank_end == equals && equals + 1 + cores_end == text.size();
     if (!whole || text[0] == '-' || !(cores >= 0.01 && cores <= 1024))
-        throw InputError(
-            fmt::format("--cpu: found \"{}\", expected RANK=CORES, from 0.01 cores on, such as 3=0.25", text));
-    return {rank, cores};
+        throw InputError(fmt::format(
+            "--cpu: found \"{}\", expected RANK=CORES or all=CORES, from 0.01 to 1024 cores, such as 3=0.25", text));
+    if (all)
+        request.cpus_of_all = cores;
+    else
+        request.cpus.insert_or_assign(rank, cores);
 }
 
 void up(Options& o) {
-    for (const std::string& text : o.cpus)
-        o.request.cpus.insert_or_assign(cpu_limit(text).first, cpu_limit(text).second);
+    for (const std::string& text : o.cpus) add_cpu_limit(text, o.request);
     if (!o.queue.empty()) o.request.settings.queue = Seconds(quantity("--queue", o.queue, Dimension::time, 0.001, 10));
     if (!o.eager.empty()) {
         o.request.settings.eager = Bytes(std::llround(quantity("--eager", o.eager, Dimension::bytes, 1024, 1 << 30)));
@@ -90,7 +93,7 @@ void add_up(CLI::App& group, const std::shared_ptr<Options>& options) {
     command->add_option("TOPOLOGY", request.topology, "moesim.topology/1 file; topologies/testbed has some")
         ->required();
     add_place(*command, options);
-    command->add_option("--cpu", options->cpus, "RANK=CORES: CPU time that a rank gets at most; repeatable")
+    command->add_option("--cpu", options->cpus, "RANK=CORES, all=CORES: CPU time that a rank gets at most; repeatable")
         ->allow_extra_args(false);
     command->add_flag("--force", request.force, "even where the CPU is too slow for all links to be full");
     command->add_option("--congestion-control", request.settings.congestion_control, "of TCP")->capture_default_str();
