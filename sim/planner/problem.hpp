@@ -53,6 +53,7 @@ struct PlannerResult {
     std::optional<double> bound;  // proven: no placement that the method allows has less
     Seconds took{};               // wall time
     bool stopped = false;         // by its limits, before an integer program of it was solved
+    std::optional<Seconds> simulated{};  // of a run over learned tokens, where the method chose by such runs
 };
 
 }  // namespace moesim
