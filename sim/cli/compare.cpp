@@ -64,6 +64,7 @@ nlohmann::ordered_json row(const ComparedMethod& m) {
     if (m.closed_form_s) row["closed_form_s"] = *m.closed_form_s;
     if (const auto g = gap(m)) row["gap"] = *g;
     if (m.stopped) row["stopped"] = true;
+    if (m.load_above_limit) row["load_above_limit"] = *m.load_above_limit;
     return row;
 }
 
@@ -139,6 +140,18 @@ std::string without_copies(const Options& o) {
     return fmt::format("note: one copy of each expert, whatever --redundant says: {}\n", fmt::join(without, ", "));
 }
 
+// Those that could not keep the load limit.
+std::string above_limit(const Options& o, const Comparison& c) {
+    std::vector<std::string> above;
+    for (const ComparedMethod& m : c.methods)
+        if (m.load_above_limit) above.push_back(fmt::format("{} ({:.3g})", m.name, *m.load_above_limit));
+    if (above.empty()) return {};
+    return fmt::format(
+        "note: max/mean load above the limit of {:.3g} on learned tokens, as even counts of experts let "
+        "it be no less or the search found none: {}\n",
+        o.compare.method.load_limit, fmt::join(above, ", "));
+}
+
 std::string shift_text(const WorkloadShift& shift) {
     std::string text =
         fmt::format("{:.1f}% of the choices go to other experts than in what was learned; {:.1f}% would by chance\n",
@@ -174,7 +187,7 @@ std::string table(const Scenario& s, const Options& options, const Comparison& c
     if (c.recorded_tokens && *c.recorded_tokens < wanted)
         text += fmt::format("note: the recording has {} tokens to judge by, the batches {}: it begins again\n",
                             *c.recorded_tokens, wanted);
-    return text + without_copies(options) + shift_text(c.shift);
+    return text + without_copies(options) + above_limit(options, c) + shift_text(c.shift);
 }
 
 std::string compared(const Scenario& scenario, Options& o, const std::function<void(const std::string&)>& progress) {

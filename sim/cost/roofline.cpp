@@ -54,8 +54,8 @@ Seconds Roofline::mean_at_least(const MatmulProfile& kind, Dtype dtype, const Me
     const Flops flops(mean.tiles * real(ceil_div(n, kind.tile_n.value)) * 2.0 * real(kind.tile_m.value) *
                       real(kind.tile_n.value) * real(k));
     const double elements = mean.groups * real(n) * real(k) + mean.rows * real(n + k);
-    return profile_.launch.value + std::max(flops / (profile_.peak(dtype)->value * kind.efficiency.value),
-                                            memory(elements * bytes_of(dtype)));
+    return profile_.launch.value +
+           std::max(flops / (profile_.peak(dtype)->value * kind.efficiency.value), memory(elements * bytes_of(dtype)));
 }
 
 Seconds Roofline::dense(Dtype dtype, std::int64_t rows, std::int64_t n, std::int64_t k) const {

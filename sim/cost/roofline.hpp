@@ -29,8 +29,9 @@ class Roofline {
     [[nodiscard]] Seconds matmul(const MatmulProfile& kind, Dtype dtype, std::span<const std::int64_t> rows,
                                  std::int64_t n, std::int64_t k) const;
     // Of kernels that share out the same products between them, some one's time is at least this: groups, rows and
-    // tiles of tile_m rows are the means of the kernels. Compute: whole waves of as many tiles as some kernel must have;
-    // or, as each kernel computes its own tiles at least and moves its own bytes, the larger of the means of the two.
+    // tiles of tile_m rows are the means of the kernels. Compute: whole waves of as many tiles as some kernel must
+    // have; or, as each kernel computes its own tiles at least and moves its own bytes, the larger of the means of the
+    // two.
     struct Means {
         double groups = 0, rows = 0, tiles = 0;
     };

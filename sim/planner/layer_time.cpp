@@ -59,8 +59,8 @@ void LayerTimeModel::slow_down() {
     for (std::size_t e = 0; e < experts() && layers() > 0; ++e)
         in_blocks(0, e) = static_cast<std::uint32_t>(e * positions() / experts());
     if (std::any_of(scenario_.stragglers.begin(), scenario_.stragglers.end(), passes) && layers() > 0)
-        one_layer = static_cast<double>(micro_batches_) * other_ +
-                    time(Placement(in_blocks, positions()), LayerId(0)).total;
+        one_layer =
+            static_cast<double>(micro_batches_) * other_ + time(Placement(in_blocks, positions()), LayerId(0)).total;
     for (std::size_t l = 0; l < layers(); ++l) {
         std::vector<double> of_rank;
         for (std::size_t r = 0; r < grid_.ranks(); ++r) of_rank.push_back(fabric_.speed(RankId(r)));

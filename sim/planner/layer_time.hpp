@@ -13,8 +13,8 @@
 //   layer = max(m (a + c x), m c (d + r), a + chunks)
 // Left out: a in a sequential order, packing and unpacking; windows and forwarding order of all-to-all algorithms
 // (dispatch.dedup says what travels); libraries' own limits; tokens that stay with their experts (context-coherent
-// dispatch is taken for the classical one); faults of links. A straggler is as slow in a layer as it is on average while
-// that layer would run if all layers took as long as the first one does under contiguous placement.
+// dispatch is taken for the classical one); faults of links. A straggler is as slow in a layer as it is on average
+// while that layer would run if all layers took as long as the first one does under contiguous placement.
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -50,8 +50,9 @@ class LayerTimeModel {
     // rows, however these are shared out among them by their speeds, and some position has the mean number of experts
     // that are used (StageCost::expert grows with rows and with experts, and never shrinks where rows are shared out
     // among more experts); without room for copies, some position has the heaviest expert, and the slowest one has
-    // `slots` experts, the lightest or heavier ones; means are those of StageCost::expert_at_least. Experts take no time where their kernel was fitted: its tiles may
-    // change with more rows. Traffic: least_traffic().
+    // `slots` experts, the lightest or heavier ones, as has the heaviest expert beside it; means are those of
+    // StageCost::expert_at_least. Experts take no
+    // time where their kernel was fitted: its tiles may change with more rows. Traffic: least_traffic().
     [[nodiscard]] LayerTime bound(LayerId layer, std::size_t slots) const;
     [[nodiscard]] Seconds mean_bound(std::size_t slots) const;  // of the layers
 
@@ -94,8 +95,8 @@ class LayerTimeModel {
     double dispatch_row_ = 0, return_row_ = 0;
     std::int64_t chunks_ = 1, micro_batches_ = 1;
     bool interleaved_ = false;
-    Seconds other_;              // of a micro-batch, what a rank computes whatever the placement
-    Matrix<double> speed_;       // [layer][position], relative
+    Seconds other_;         // of a micro-batch, what a rank computes whatever the placement
+    Matrix<double> speed_;  // [layer][position], relative
 };
 
 }  // namespace moesim

@@ -68,20 +68,22 @@ Seconds LayerTimeModel::least_expert_time(LayerId layer, std::size_t slots, cons
     const auto rows_of = [&](std::int64_t c) {
         return std::max<std::int64_t>(1, std::llround(static_cast<double>(c) * scale_));
     };
-    least = std::max(least, cost_.expert(std::array{rows_of(count.back())}) * (1 / fastest));
     std::vector<std::int64_t> all;
     for (const std::int64_t c : count) all.push_back(c > 0 ? rows_of(c) : 0);
     std::optional<double> copies;
     // Whether copies are fewer than rows is seen after rounding, of each expert's rows and of the copies.
-    if (slots * positions() == experts() && traffic.shared * scale_ > 0.5 * real(slots + 1) + 1e-6)
+    if (traffic.shared * scale_ > 0.5 * real(slots + 1) + 1e-6)
         copies = std::max(0.0, traffic.received * scale_ / real(positions()) - 0.5);
     least = std::max(least, cost_.expert_at_least(all, static_cast<std::int64_t>(positions()), copies) * (1 / fastest));
-    if (slots * positions() == experts()) {  // no slot is free
-        std::vector<std::int64_t> lightest;
-        for (std::size_t e = 0; e < slots; ++e)
-            if (count[e] > 0) lightest.push_back(rows_of(count[e]));
-        if (!lightest.empty()) least = std::max(least, cost_.expert(lightest) * (1 / slowest));
-    }
+    // No slot is free: `slots` experts are on every position: the lightest or heavier ones on the slowest, and all
+    // but one of the lightest or heavier ones beside the heaviest.
+    std::vector<std::int64_t> lightest, heaviest = {rows_of(count.back())};
+    for (std::size_t e = 0; e < slots; ++e)
+        if (count[e] > 0) lightest.push_back(rows_of(count[e]));
+    for (std::size_t e = 0; e + 1 < slots; ++e)
+        if (count[e] > 0) heaviest.push_back(rows_of(count[e]));
+    least = std::max(least, cost_.expert(heaviest) * (1 / fastest));
+    if (!lightest.empty()) least = std::max(least, cost_.expert(lightest) * (1 / slowest));
     return least;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/suggestion.hpp"
 #include "planner/affinity_search.hpp"
 #include "planner/coactivation.hpp"
 #include "planner/destinations.hpp"
@@ -83,9 +84,9 @@ bool within_slots(const PlannerProblem& p, const Placement& placement) {
 // would come late.
 std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
                                  const std::function<bool()>& late) {
-    std::vector<std::pair<std::string_view, bool>> names = {
-        {"contiguous", true}, {"round_robin", true}, {"longest_first", true}, {"balanced_swaps", true},
-        {"current", true},    {"random", true}};
+    std::vector<std::pair<std::string_view, bool>> names = {{"contiguous", true},    {"round_robin", true},
+                                                            {"longest_first", true}, {"balanced_swaps", true},
+                                                            {"current", true},       {"random", true}};
     if (p.slots * p.positions.count() > p.workload.experts)
         for (const char* name : {"eplb", "memory_limited", "shadowing"}) names.emplace_back(name, true);
     const bool coherent = dispatch_of(*o.scenario) == Dispatch::coherent;
@@ -95,7 +96,8 @@ std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o
 
     std::vector<Placement> starts;
     const auto add = [&](Placement s) {
-        if (fits(p, s) && within_slots(p, s) && std::find(starts.begin(), starts.end(), s) == starts.end()) starts.push_back(std::move(s));
+        if (fits(p, s) && within_slots(p, s) && std::find(starts.begin(), starts.end(), s) == starts.end())
+            starts.push_back(std::move(s));
     };
     for (const auto& [name, matters] : names) {
         const auto is_it = [name = name](const KnownPlacement& k) { return k.method == name; };
@@ -137,15 +139,16 @@ Effort limited_search(const PlannerProblem& p, Effort effort) {
 
 // A tenth of the effort goes to each start that searches itself, and the rest to what the layer takes. Simulations may
 // take as long again.
-PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
+PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effort& given,
                      const SearchProgress& progress) {
+    Effort effort = given;
+    if (effort.iterations) effort.seconds.reset();
     if (!o.scenario) throw InternalError("a search for the least layer time without a scenario");
     const Stopwatch watch;
     Effort for_starts = limited_search(p, effort);
     if (effort.seconds) for_starts.seconds = *effort.seconds / 10;
-    std::vector<Placement> starts = starts_of(p, o, for_starts, [&] {
-        return effort.seconds && watch.elapsed().value() > *effort.seconds / 5;
-    });
+    std::vector<Placement> starts =
+        starts_of(p, o, for_starts, [&] { return effort.seconds && watch.elapsed().value() > *effort.seconds / 5; });
     Effort rest = effort;
     if (effort.seconds) rest.seconds = std::max(0.001, *effort.seconds - watch.elapsed().value());
     const Fabric fabric = build_fabric(o.scenario->topology);
@@ -272,11 +275,21 @@ std::string planner_method_names() {
     return names;
 }
 
+std::optional<double> load_above_limit(const PlannerMethod& method, const MethodOptions& options,
+                                       const PlannerProblem& problem, const Placement& placement) {
+    if (!method.uses.load_limit || method.name == "search") return std::nullopt;
+    const double load = load_imbalance(problem.workload.load, placement);
+    return load > options.load_limit * (1 + 1e-9) ? std::optional(load) : std::nullopt;
+}
+
 const PlannerMethod& planner_method(std::string_view name) {
     const auto all = planner_methods();
     const auto found = std::find_if(all.begin(), all.end(), [&](const PlannerMethod& m) { return m.name == name; });
     if (found != all.end()) return *found;
-    throw InputError(fmt::format("the method: found \"{}\", expected one of {}", name, planner_method_names()));
+    std::vector<std::string_view> names;
+    for (const PlannerMethod& m : all) names.push_back(m.name);
+    throw InputError(fmt::format("the method: found \"{}\", expected one of {}{}", name, planner_method_names(),
+                                 suggestion(name, names)));
 }
 
 void check_methods(std::span<const std::string> names) {

@@ -58,6 +58,11 @@ struct PlannerMethod {
 std::span<const PlannerMethod> planner_methods();
 std::string planner_method_names();  // with commas
 
+// The load (load_imbalance, of what was learned) where a method that keeps to a limit could not: even counts may allow
+// no less. Nothing for `search`, which gives the limit to its starts only.
+std::optional<double> load_above_limit(const PlannerMethod& method, const MethodOptions& options,
+                                       const PlannerProblem& problem, const Placement& placement);
+
 // Throws InputError that names all methods.
 const PlannerMethod& planner_method(std::string_view name);
 // Throws the same, and where a name is there twice.

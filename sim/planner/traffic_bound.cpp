@@ -71,7 +71,7 @@ class LayerChoices {
   private:
     const LayerTimeModel& model_;
     LayerId layer_;
-    Matrix<double> chosen_;  // [source][expert]
+    Matrix<double> chosen_;                                                     // [source][expert]
     std::vector<std::vector<std::pair<std::uint32_t, std::uint32_t>>> tokens_;  // [expert]: token, source
 };
 
@@ -86,9 +86,7 @@ class PlacePrice {
         for (std::size_t s = 0; s < prices.rows(); ++s)
             if (prices(s, place) != usual_) others_.emplace_back(s, prices(s, place) - usual_);
     }
-    bool operator<(const PlacePrice& o) const {
-        return std::pair(usual_, others_) < std::pair(o.usual_, o.others_);
-    }
+    bool operator<(const PlacePrice& o) const { return std::pair(usual_, others_) < std::pair(o.usual_, o.others_); }
     [[nodiscard]] double of(const Matrix<double>& each, const std::vector<double>& all, std::size_t column) const {
         double sum = usual_ * all[column];
         for (const auto& [source, more] : others_) sum += more * each(source, column);
@@ -277,7 +275,8 @@ class Bound {
         double sum = 0;
         for (std::size_t e = 0; e < choices_.experts(); ++e) {
             double best = at(e, 0) + in(e, flows_.node(0));
-            for (std::size_t p = 1; p < flows_.positions(); ++p) best = std::min(best, at(e, p) + in(e, flows_.node(p)));
+            for (std::size_t p = 1; p < flows_.positions(); ++p)
+                best = std::min(best, at(e, p) + in(e, flows_.node(p)));
             sum += best;
         }
         return std::max(least, sum);
@@ -302,8 +301,7 @@ class Bound {
                     const double rows = choices_.chosen(s, e);
                     if (rows <= 0) continue;
                     add(flows_.to_position(s, q), rows);
-                    if (nodes_count_ && flows_.node(q) != flows_.node(s))
-                        add(flows_.to_node(s, flows_.node(q)), rows);
+                    if (nodes_count_ && flows_.node(q) != flows_.node(s)) add(flows_.to_node(s, flows_.node(q)), rows);
                 }
                 for (const std::uint32_t link : touched) load[link] = 0;
                 least(0, e) = q == 0 ? most : std::min(least(0, e), most);

@@ -188,6 +188,7 @@ Comparison compare(const Scenario& scenario, const std::string& origin, const Co
             const PlannerResult plan = with.plan(problem, own, o.effort, {});
             check_fits(problem, plan.placement);
             m = planned(name, plan);
+            m.load_above_limit = load_above_limit(with, own, problem, plan.placement);
             const auto document = std::make_shared<const PlacementDocument>(
                 planned_document(plan, with, scenario, origin, problem, o.planning));
             m.copies = mean_copies(*document);

@@ -40,8 +40,9 @@ struct ComparedMethod {
     double value = 0;
     std::optional<double> bound;  // the best that any method proved of the same objective
     double solve_s = 0;
-    bool stopped = false;  // by its limits, before an integer program of it was solved
-    std::string failure;   // why there is no placement; then nothing else but the name is of use
+    std::optional<double> load_above_limit;  // of what was learned, where the load limit could not be kept
+    bool stopped = false;                    // by its limits, before an integer program of it was solved
+    std::string failure;                     // why there is no placement; then nothing else but the name is of use
 };
 
 struct Comparison {

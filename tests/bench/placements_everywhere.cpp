@@ -1,7 +1,7 @@
-// Every shipped scenario under every placement method: is `search` ever beaten, by how much is it ahead, and by how much
-// could any placement be? Prints as it goes; takes half an hour; asserts nothing.
-// moesim_placements_everywhere [COPIES_A_GPU [SECONDS [WORD]]]: slots of a GPU beyond its share of the experts (0), the
-// time that a method may search (10), and what names of scenarios must have in them.
+// Every shipped scenario under every placement method: is `search` ever beaten, by how much is it ahead, and by how
+// much could any placement be? Prints as it goes; takes half an hour; asserts nothing. moesim_placements_everywhere
+// [COPIES_A_GPU [SECONDS [WORD]]]: slots of a GPU beyond its share of the experts (0), the time that a method may
+// search (10), and what names of scenarios must have in them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "config/scenario_json.hpp"
+#include "planner/layer_time_search.hpp"
 #include "study/compare.hpp"
 
 using namespace moesim;
@@ -115,9 +116,12 @@ int main(int argc, char** argv) {
     Sums sums;
     fmt::print(
         "A layer in ms, and how much longer others' placements take than search's. Learned: simulated on tokens that "
-        "were\nlearned from, against the best other there. Judged: on 6 batches that nothing was learned from, mean and "
-        "its standard\nerror: against that same other, against the one that is best there in hindsight, and against the "
-        "median one.\nClosed form: of dispatch, experts and return on learned tokens: search, best other, and a bound on "
+        "were\nlearned from, against the best other there. Judged: on 3 batches that nothing was learned from, mean "
+        "and "
+        "its standard\nerror: against that same other, against the one that is best there in hindsight, and against "
+        "the "
+        "median one.\nClosed form: of dispatch, experts and return on learned tokens: search, best other, and a bound "
+        "on "
         "any placement of as\nmany slots; room: how far ahead of the best other any could be by that, of the whole "
         "layer.\n\n");
     fmt::print("{:<42} {:>8} {:>8} {:<14} {:>15} {:>15} {:<14} {:>8} {:>8} {:>8} {:>8} {:>8}\n", "", "learned", "ahead",
@@ -129,8 +133,9 @@ int main(int argc, char** argv) {
         const Scenario s = load_scenario(file.string());
         CompareOptions o;
         o.methods = methods_for(s, copies > 0);
-        o.batches = s.batch.tokens() > 300'000 ? 2 : 6;
-        o.effort.seconds = seconds;
+        o.batches = 3;
+        o.effort.seconds = seconds > 0 ? seconds : 3;
+        if (seconds <= 0) o.effort.iterations = proposals_an_expert * s.model.moe_layers * s.model.experts;
         o.planning.redundant = copies * static_cast<std::size_t>(s.parallelism.expert);
         o.program = MOESIM_PROGRAM;
         o.folder = folder;
