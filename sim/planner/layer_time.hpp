@@ -53,7 +53,8 @@ class LayerTimeModel {
     // `slots` experts, the lightest or heavier ones, as has the heaviest expert beside it; means are those of
     // StageCost::expert_at_least. Experts take no
     // time where their kernel was fitted: its tiles may change with more rows. Traffic: least_traffic().
-    [[nodiscard]] LayerTime bound(LayerId layer, std::size_t slots) const;
+    // Without `traffic` nothing has to move, which is known at once.
+    [[nodiscard]] LayerTime bound(LayerId layer, std::size_t slots, bool traffic = true) const;
     [[nodiscard]] Seconds mean_bound(std::size_t slots) const;  // of the layers
 
     // What a search needs to do the same in steps.

@@ -1,7 +1,10 @@
 // What no placement of a layer can be faster than.
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "planner/layer_time.hpp"
@@ -87,18 +90,18 @@ Seconds LayerTimeModel::least_expert_time(LayerId layer, std::size_t slots, cons
     return least;
 }
 
-LayerTime LayerTimeModel::bound(LayerId layer, std::size_t slots) const {
-    const LeastTraffic traffic = least_traffic(*this, layer, slots);
+LayerTime LayerTimeModel::bound(LayerId layer, std::size_t slots, bool traffic) const {
+    const LeastTraffic least = traffic ? least_traffic(*this, layer, slots) : LeastTraffic{};
     // A little less, for sums of many terms.
     const auto link = [&](double rows, double bytes) { return link_time(rows * bytes * (1 - 1e-9)); };
-    return together(link(traffic.out, dispatch_bytes()), least_expert_time(layer, slots, traffic) * (1 - 1e-9),
-                    link(traffic.back, return_bytes()));
+    return together(link(least.out, dispatch_bytes()), least_expert_time(layer, slots, least) * (1 - 1e-9),
+                    link(least.back, return_bytes()));
 }
 
 Seconds LayerTimeModel::mean_bound(std::size_t slots) const {
-    Seconds sum;
-    for (std::size_t l = 0; l < layers(); ++l) sum += bound(LayerId(l), slots).total;
-    return sum * (1 / real(std::max<std::size_t>(layers(), 1)));
+    std::vector<Seconds> each(layers());
+    tbb::parallel_for(std::size_t{0}, layers(), [&](std::size_t l) { each[l] = bound(LayerId(l), slots).total; });
+    return std::accumulate(each.begin(), each.end(), Seconds{}) * (1 / real(std::max<std::size_t>(layers(), 1)));
 }
 
 }  // namespace moesim

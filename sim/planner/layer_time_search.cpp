@@ -152,11 +152,14 @@ PlannerResult layer_time_plan(const PlannerProblem& problem, const Scenario& sce
 
     std::vector<Layer> at = best;  // where the search is: what few tokens recommend, many may not, or not yet
 
+    const double before_bounds = watch.elapsed().value();
     std::vector<double> bounds(layers);
     tbb::parallel_for(std::size_t{0}, layers, [&](std::size_t l) {
         const auto n = held(best[l], positions);
         const std::size_t most = std::max(problem.slots, *std::max_element(n.begin(), n.end()));
-        bounds[l] = fine.bound(LayerId(l), most).total.value();
+        // With a clock, a twentieth of the time goes to the traffic of bounds: of many large layers, not all have it.
+        const bool traffic = !effort.seconds || watch.elapsed().value() < before_bounds + *effort.seconds / 20;
+        bounds[l] = fine.bound(LayerId(l), most, traffic).total.value();
     });
     const double bound = mean(bounds);
     std::mutex telling;

@@ -1,7 +1,8 @@
 // Every shipped scenario under every placement method: is `search` ever beaten, by how much is it ahead, and by how
-// much could any placement be? Prints as it goes; takes half an hour; asserts nothing. moesim_placements_everywhere
-// [COPIES_A_GPU [SECONDS [WORD]]]: slots of a GPU beyond its share of the experts (0), the time that a method may
-// search (10), and what names of scenarios must have in them.
+// much could any placement be? Prints as it goes; takes half an hour; asserts nothing.
+// moesim_placements_everywhere [COPIES_A_GPU [SECONDS [WORD]]]: slots of a GPU beyond its share of the experts (0); the
+// time that a method may search (10), or with 0 as many proposals for `search` on every machine, 200 for each expert of
+// each layer, and 3 s for the others; and what names of scenarios must have in them.
 #include <fmt/format.h>
 
 #include <algorithm>
