@@ -59,8 +59,12 @@ nlohmann::ordered_json row(const ComparedMethod& m) {
                                   {"objective", m.objective},
                                   {"value", m.value}};
     if (m.bound) row["bound"] = *m.bound;
+    row["layer_batches_s"] = m.layer_batches_s;
+    if (m.learned_layer_s) row["learned_layer_s"] = *m.learned_layer_s;
+    if (m.closed_form_s) row["closed_form_s"] = *m.closed_form_s;
     if (const auto g = gap(m)) row["gap"] = *g;
     if (m.stopped) row["stopped"] = true;
+    if (m.load_above_limit) row["load_above_limit"] = *m.load_above_limit;
     return row;
 }
 
@@ -70,6 +74,7 @@ std::string document(const Scenario& s, const CompareOptions& o, const Compariso
                                 {"batch_tokens", s.batch.tokens()},    {"shift", c.shift.distance},
                                 {"shift_by_chance", c.shift.by_chance}};
     if (c.recorded_tokens) j["recorded_tokens"] = *c.recorded_tokens;
+    if (c.closed_form_bound_s) j["closed_form_bound_s"] = *c.closed_form_bound_s;
     for (const ComparedMethod& m : c.methods) j["methods"].push_back(row(m));
     return j.dump(1) + "\n";
 }
@@ -90,6 +95,20 @@ std::string objective_line(const ComparedMethod& m) {
     if (const auto g = gap(m)) proven = fmt::format(" (at least {:.4g}, gap {:.1f}%)", *m.bound, 100 * *g);
     return fmt::format("{:<22} {:.4g}{}  {}{}\n", m.name, m.value, proven, m.objective,
                        m.stopped ? "; stopped by its limit before its program was solved" : "");
+}
+
+// How all did where they learned, and how well any placement could.
+std::string learned_text(const Comparison& c) {
+    if (!c.closed_form_bound_s) return {};
+    std::string text =
+        "\non learned tokens, in ms: a layer, simulated; its dispatch, experts and return, in closed form\n";
+    for (const ComparedMethod& m : c.methods) {
+        if (!m.failure.empty() || !m.closed_form_s) continue;
+        text += fmt::format("{:<22} {:>9} {:>9.4g}\n", m.name,
+                            m.learned_layer_s ? fmt::format("{:.4g}", *m.learned_layer_s * 1e3) : "",
+                            *m.closed_form_s * 1e3);
+    }
+    return text + fmt::format("{:<22} {:>9} {:>9.4g}\n", "any placement, at least", "", *c.closed_form_bound_s * 1e3);
 }
 
 // What one would take, and what that gains.
@@ -121,6 +140,18 @@ std::string without_copies(const Options& o) {
     return fmt::format("note: one copy of each expert, whatever --redundant says: {}\n", fmt::join(without, ", "));
 }
 
+// Those that could not keep the load limit.
+std::string above_limit(const Options& o, const Comparison& c) {
+    std::vector<std::string> above;
+    for (const ComparedMethod& m : c.methods)
+        if (m.load_above_limit) above.push_back(fmt::format("{} ({:.3g})", m.name, *m.load_above_limit));
+    if (above.empty()) return {};
+    return fmt::format(
+        "note: max/mean load above the limit of {:.3g} on learned tokens, as even counts of experts let "
+        "it be no less or the search found none: {}\n",
+        o.compare.method.load_limit, fmt::join(above, ", "));
+}
+
 std::string shift_text(const WorkloadShift& shift) {
     std::string text =
         fmt::format("{:.1f}% of the choices go to other experts than in what was learned; {:.1f}% would by chance\n",
@@ -146,7 +177,7 @@ std::string table(const Scenario& s, const Options& options, const Comparison& c
     text += "\nwhat each made small, and the best proven bound of it where there is one\n";
     for (const ComparedMethod& m : c.methods)
         if (m.failure.empty()) text += objective_line(m);
-    text += fastest_line(s, options, c.methods);
+    text += learned_text(c) + fastest_line(s, options, c.methods);
     text +=
         "\nlayer: its mean over batches, p95: what 95% of them do not exceed\nremote: copies of a token that a "
         "dispatch takes to other GPUs, a layer; by NIC: those that pass one\n"
@@ -156,7 +187,7 @@ std::string table(const Scenario& s, const Options& options, const Comparison& c
     if (c.recorded_tokens && *c.recorded_tokens < wanted)
         text += fmt::format("note: the recording has {} tokens to judge by, the batches {}: it begins again\n",
                             *c.recorded_tokens, wanted);
-    return text + without_copies(options) + shift_text(c.shift);
+    return text + without_copies(options) + above_limit(options, c) + shift_text(c.shift);
 }
 
 std::string compared(const Scenario& scenario, Options& o, const std::function<void(const std::string&)>& progress) {

@@ -58,6 +58,8 @@ void place(const Options& o) {
     text += fmt::format("objective    {:.4g} ({})\n", result.value, result.objective);
     if (result.bound) text += fmt::format("at least     {:.4g}, proven\n", *result.bound);
     if (result.stopped) text += "stopped      by its limit, before its program was solved\n";
+    if (const auto load = load_above_limit(method, options, problem, result.placement))
+        text += fmt::format("load         {:.3g}, above the limit of {:.3g}\n", *load, options.load_limit);
     text += fmt::format("took         {:.3f} s\n", result.took.value());
     if (!o.out.empty())
         text += fmt::format("\nwritten      {0} (in a scenario: \"placement\": {{\"file\": \"{0}\"}})\n", o.out);

@@ -22,6 +22,7 @@ struct Options {
     std::optional<std::size_t> positions;
     std::optional<PlacementFormat> to;
     std::optional<std::string> out;
+    bool json = false;
 };
 
 void show(const Options& o) {
@@ -29,7 +30,9 @@ void show(const Options& o) {
     if (o.positions && placement.document.positions != *o.positions)
         throw InputError(fmt::format("--positions: found {}, expected {}, which {} says", *o.positions,
                                      placement.document.positions, o.file));
-    const std::string text = o.to ? placement_text(placement.document, *o.to) : table(placement);
+    const std::string text = o.to     ? placement_text(placement.document, *o.to)
+                             : o.json ? document(placement).dump(1) + "\n"
+                                      : table(placement);
     if (!o.out) return print(text);
     write_file(*o.out, text);
     print(fmt::format("written      {}\n", *o.out));
@@ -56,10 +59,12 @@ void add_placement_command(CLI::App& app) {
         ->add_option("--positions", options->positions,
                      "GPUs that share the slots of a layer, which EPLB and SGLang do not say")
         ->check(CLI::Range(std::size_t{1}, max_positions));
+    CLI::Option* json = command->add_flag("--json", options->json, "a document on stdout instead of the table");
     command
         ->add_option_function<std::string>(
             "--to", [options](const std::string& name) { options->to = formats.at(name); }, "the format to write")
-        ->check(CLI::IsMember(&formats));
+        ->check(CLI::IsMember(&formats))
+        ->excludes(json);
     command->add_option("-o,--out", options->out, "a file for what would go to stdout");
     command->callback([options] { show(*options); });
 }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace moesim {
 namespace {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+double real(std::int64_t v) { return static_cast<double>(v); }
 
 }  // namespace
 
@@ -26,15 +28,34 @@ Seconds Roofline::matmul(const MatmulProfile& kind, Dtype dtype, std::span<const
         tiles += ceil_div(r, kind.tile_m.value) * ceil_div(n, kind.tile_n.value);
     }
     if (active == 0) return {};
-    const auto real = [](std::int64_t v) { return static_cast<double>(v); };
+    const double elements = real(active) * real(n) * real(k) + real(all_rows) * real(n + k);
+    return profile_.launch.value + std::max(waves(kind, dtype, tiles, k), memory(elements * bytes_of(dtype)));
+}
+
+Seconds Roofline::waves(const MatmulProfile& kind, Dtype dtype, std::int64_t tiles, std::int64_t k) const {
     const std::int64_t sms = profile_.multiprocessors.value;
     std::int64_t parts = 1;
     if (kind.split_depth) parts = std::max<std::int64_t>(1, std::min(sms / tiles, k / kind.split_depth->value));
     const double tile_flops = 2.0 * real(kind.tile_m.value) * real(kind.tile_n.value) * real(k) / real(parts);
     const Flops padded(real(ceil_div(tiles, sms)) * real(sms) * tile_flops);
-    const Seconds compute = padded / (profile_.peak(dtype)->value * kind.efficiency.value);
-    const double elements = real(active) * real(n) * real(k) + real(all_rows) * real(n + k);
-    return profile_.launch.value + std::max(compute, memory(elements * bytes_of(dtype)));
+    return padded / (profile_.peak(dtype)->value * kind.efficiency.value);
+}
+
+Seconds Roofline::waves_at_least(const MatmulProfile& kind, Dtype dtype, const Means& mean, std::int64_t n,
+                                 std::int64_t k) const {
+    const auto tiles = static_cast<std::int64_t>(std::ceil(mean.tiles - 1e-6));
+    if (tiles <= 0) return {};
+    return profile_.launch.value + waves(kind, dtype, tiles * ceil_div(n, kind.tile_n.value), k);
+}
+
+Seconds Roofline::mean_at_least(const MatmulProfile& kind, Dtype dtype, const Means& mean, std::int64_t n,
+                                std::int64_t k) const {
+    if (mean.rows <= 0) return {};
+    const Flops flops(mean.tiles * real(ceil_div(n, kind.tile_n.value)) * 2.0 * real(kind.tile_m.value) *
+                      real(kind.tile_n.value) * real(k));
+    const double elements = mean.groups * real(n) * real(k) + mean.rows * real(n + k);
+    return profile_.launch.value +
+           std::max(flops / (profile_.peak(dtype)->value * kind.efficiency.value), memory(elements * bytes_of(dtype)));
 }
 
 Seconds Roofline::dense(Dtype dtype, std::int64_t rows, std::int64_t n, std::int64_t k) const {

@@ -28,6 +28,17 @@ class Roofline {
     // The profile must have a peak for dtype.
     [[nodiscard]] Seconds matmul(const MatmulProfile& kind, Dtype dtype, std::span<const std::int64_t> rows,
                                  std::int64_t n, std::int64_t k) const;
+    // Of kernels that share out the same products between them, some one's time is at least this: groups, rows and
+    // tiles of tile_m rows are the means of the kernels. Compute: whole waves of as many tiles as some kernel must
+    // have; or, as each kernel computes its own tiles at least and moves its own bytes, the larger of the means of the
+    // two.
+    struct Means {
+        double groups = 0, rows = 0, tiles = 0;
+    };
+    [[nodiscard]] Seconds waves_at_least(const MatmulProfile& kind, Dtype dtype, const Means& mean, std::int64_t n,
+                                         std::int64_t k) const;
+    [[nodiscard]] Seconds mean_at_least(const MatmulProfile& kind, Dtype dtype, const Means& mean, std::int64_t n,
+                                        std::int64_t k) const;
     // The same for a single product with the profile's dense figures.
     [[nodiscard]] Seconds dense(Dtype dtype, std::int64_t rows, std::int64_t n, std::int64_t k) const;
 
@@ -36,6 +47,7 @@ class Roofline {
     [[nodiscard]] Seconds attention(Flops flops, double bytes) const;
 
   private:
+    [[nodiscard]] Seconds waves(const MatmulProfile& kind, Dtype dtype, std::int64_t tiles, std::int64_t k) const;
     Profile profile_;
 };
 

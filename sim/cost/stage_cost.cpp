@@ -170,6 +170,31 @@ bool StageCost::experts_timed() const {
            timed(KernelOperation::round_rows) && timed(KernelOperation::combine);
 }
 
+Seconds StageCost::expert_at_least(std::span<const std::int64_t> rows, std::int64_t ranks,
+                                   std::optional<double> sums_of_copies) const {
+    if (kernel_ || experts_timed()) return {};
+    Roofline::Means mean;
+    const std::int64_t tile = profile_.grouped.tile_m.value;
+    for (const std::int64_t r : rows) {
+        mean.groups += r > 0 ? 1 : 0;
+        mean.rows += real(r);
+        mean.tiles += real((r + tile - 1) / tile);
+    }
+    if (mean.rows <= 0) return {};
+    for (double* of : {&mean.groups, &mean.rows, &mean.tiles}) *of /= real(ranks);
+    const std::int64_t width = model_.expert_ffn / tensor_, inputs = model_.gated ? 2 : 1;
+    const auto both = [&](auto product) {
+        return (roofline_.*product)(profile_.grouped, model_.dtype, mean, inputs * width, model_.hidden) +
+               (roofline_.*product)(profile_.grouped, model_.dtype, mean, model_.hidden, width);
+    };
+    // As feed_forward() and sum_up() have it. A rank without rows takes no time; the others have more on average then.
+    Seconds means = both(&Roofline::mean_at_least) +
+                    roofline_.streaming(mean.rows * real(width) * real(inputs + 1) * activation_bytes);
+    if (sums_of_copies)
+        means += roofline_.streaming((mean.rows + *sums_of_copies) * real(model_.hidden) * activation_bytes);
+    return std::max(means, both(&Roofline::waves_at_least));
+}
+
 Seconds StageCost::sum_up(std::int64_t computed, std::int64_t copies) const {
     // Timed operations sum up whatever there is, also where each copy met one expert only.
     if (!kernel_ && experts_timed())

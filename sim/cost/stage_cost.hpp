@@ -37,6 +37,11 @@ class StageCost {
     // roofline. A law stands for all that a rank does then: rows to the order of the experts, their products, and what
     // is made of them rounded.
     [[nodiscard]] Seconds expert(std::span<const std::int64_t> rows) const;
+    // However experts of so many rows are shared out among ranks, each expert on one rank, and each rank with some of
+    // them: some rank takes this long; with that of sum_up(), where every rank needs it, of so many copies or more a
+    // rank on average. Nothing with a fitted kernel.
+    [[nodiscard]] Seconds expert_at_least(std::span<const std::int64_t> rows, std::int64_t ranks,
+                                          std::optional<double> sums_of_copies) const;
     // Whether expert() never falls with more rows or experts: a fitted kernel may change its tile for more tokens.
     [[nodiscard]] bool grows_with_experts() const { return !kernel_; }
     // Sums what several experts of one GPU made of one token: reads `computed` rows, writes `copies`; nothing where

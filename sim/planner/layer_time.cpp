@@ -1,7 +1,6 @@
 #include "planner/layer_time.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "base/error.hpp"
@@ -42,15 +41,44 @@ LayerTimeModel::LayerTimeModel(const WorkloadCounts& workload, const Scenario& s
     dispatch_row_ = hidden * bytes_of(scenario.dispatch.dtype);
     return_row_ = hidden * bytes_of(scenario.dispatch.return_dtype);
 
-    std::vector<double> of_rank;
-    for (std::size_t r = 0; r < grid_.ranks(); ++r) of_rank.push_back(fabric.speed(RankId(r)));
-    for (const StragglerSpec& s : scenario.stragglers)
-        if (s.from == Seconds{} && !s.until) of_rank[s.rank.value()] *= s.speed;
-    speed_.assign(positions(), 1);
-    for (std::size_t r = 0; r < grid_.ranks(); ++r) {
-        double& speed = speed_[grid_.data_of(RankId(r)) % positions()];
-        speed = std::min(speed, of_rank[r]);
+    speed_ = Matrix<double>(layers(), positions(), 1);
+    slow_down();
+}
+
+double mean_speed(const StragglerSpec& s, Seconds begin, Seconds end) {
+    const double from = std::max(begin, s.from).value(), until = std::min(end, s.until.value_or(end)).value();
+    const double all = (end - begin).value(), slow = std::max(0.0, until - from);
+    if (all <= 0) return s.from <= begin && (!s.until || begin < *s.until) ? s.speed : 1;
+    return 1 + slow / all * (s.speed - 1);
+}
+
+void LayerTimeModel::slow_down() {
+    Seconds one_layer;
+    const auto passes = [](const StragglerSpec& s) { return s.from > Seconds{} || s.until; };
+    Matrix<std::uint32_t> in_blocks(layers(), experts());
+    for (std::size_t e = 0; e < experts() && layers() > 0; ++e)
+        in_blocks(0, e) = static_cast<std::uint32_t>(e * positions() / experts());
+    if (std::any_of(scenario_.stragglers.begin(), scenario_.stragglers.end(), passes) && layers() > 0)
+        one_layer =
+            static_cast<double>(micro_batches_) * other_ + time(Placement(in_blocks, positions()), LayerId(0)).total;
+    for (std::size_t l = 0; l < layers(); ++l) {
+        std::vector<double> of_rank;
+        for (std::size_t r = 0; r < grid_.ranks(); ++r) of_rank.push_back(fabric_.speed(RankId(r)));
+        const Seconds begin = static_cast<double>(l) * one_layer;
+        for (const StragglerSpec& s : scenario_.stragglers)
+            of_rank[s.rank.value()] *= mean_speed(s, begin, begin + one_layer);
+        for (std::size_t r = 0; r < grid_.ranks(); ++r) {
+            double& speed = speed_(l, grid_.data_of(RankId(r)) % positions());
+            speed = r == 0 || speed > of_rank[r] ? of_rank[r] : speed;
+        }
     }
+}
+
+std::vector<double> LayerTimeModel::speeds() const {
+    std::vector<double> mean(positions(), layers() > 0 ? 0.0 : 1.0);
+    for (std::size_t l = 0; l < layers(); ++l)
+        for (std::size_t p = 0; p < positions(); ++p) mean[p] += speed_(l, p) / real(layers());
+    return mean;
 }
 
 std::size_t LayerTimeModel::source_begin(std::size_t source) const {
@@ -73,7 +101,7 @@ LayerTime LayerTimeModel::together(Seconds dispatch, Seconds expert, Seconds bac
     return {dispatch, expert, back, std::max({n * compute, n * network, other_ + once})};
 }
 
-Seconds LayerTimeModel::expert_time(std::size_t position, std::span<const std::int64_t> counts,
+Seconds LayerTimeModel::expert_time(LayerId layer, std::size_t position, std::span<const std::int64_t> counts,
                                     std::int64_t received) const {
     thread_local std::vector<std::int64_t> rows;
     rows.clear();
@@ -85,7 +113,7 @@ Seconds LayerTimeModel::expert_time(std::size_t position, std::span<const std::i
         computed += rows.back();
     }
     const std::int64_t copies = std::llround(static_cast<double>(received) * scale_);
-    return (cost_.expert(rows) + cost_.sum_up(computed, copies)) * (1 / speed_[position]);
+    return (cost_.expert(rows) + cost_.sum_up(computed, copies)) * (1 / speed_(layer.value(), position));
 }
 
 LayerTime LayerTimeModel::time(const Placement& placement, LayerId layer) const {
@@ -119,7 +147,7 @@ LayerTime LayerTimeModel::time(const Placement& placement, LayerId layer) const 
     }
     for (std::size_t q = 0; q < positions(); ++q) {
         const std::size_t rank = group_.rank(q, 0).value();
-        longest = std::max(longest, expert_time(q, x.assignments.row(rank), x.received_rows[rank]).value());
+        longest = std::max(longest, expert_time(layer, q, x.assignments.row(rank), x.received_rows[rank]).value());
     }
     return together(link_time(longest_out), Seconds(longest), link_time(longest_back));
 }
@@ -128,36 +156,6 @@ Seconds LayerTimeModel::mean_time(const Placement& placement) const {
     Seconds sum;
     for (std::size_t l = 0; l < layers(); ++l) sum += time(placement, LayerId(l)).total;
     return sum * (1 / real(std::max<std::size_t>(layers(), 1)));
-}
-
-Seconds LayerTimeModel::bound(LayerId layer, std::size_t slots) const {
-    std::vector<std::int64_t> count(experts());
-    for (std::size_t t = 0; t < tokens_; ++t)
-        for (const ExpertIndex e : choices(t, layer))
-            if (e != no_expert) ++count[e];
-    double rows = 0;
-    std::size_t used = 0;
-    std::int64_t heaviest = 0;
-    for (const std::int64_t c : count) {
-        rows += static_cast<double>(c) * scale_;
-        used += c > 0 ? 1 : 0;
-        heaviest = std::max(heaviest, c);
-    }
-    if (used == 0) return {};
-    if (!cost_.grows_with_experts()) return together({}, {}, {}).total;
-    const std::size_t kinds = std::min(slots, experts());
-    // The rows of each expert of a position may have been rounded down by a half.
-    const double mean = rows / real(positions()) - 0.5 * real(kinds);
-    const std::array<std::int64_t, 1> even = {std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(mean)))};
-    const std::vector<std::int64_t> each((used + positions() - 1) / positions(), 1);
-    Seconds least = std::max(cost_.expert(even), cost_.expert(each));
-    if (slots * positions() <= experts()) {
-        const std::array<std::int64_t, 1> one = {
-            std::max<std::int64_t>(1, std::llround(static_cast<double>(heaviest) * scale_))};
-        least = std::max(least, cost_.expert(one));
-    }
-    const double fastest = *std::max_element(speed_.begin(), speed_.end());
-    return together({}, least * (1 / fastest), {}).total;
 }
 
 }  // namespace moesim

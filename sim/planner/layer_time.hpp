@@ -13,7 +13,8 @@
 //   layer = max(m (a + c x), m c (d + r), a + chunks)
 // Left out: a in a sequential order, packing and unpacking; windows and forwarding order of all-to-all algorithms
 // (dispatch.dedup says what travels); libraries' own limits; tokens that stay with their experts (context-coherent
-// dispatch is taken for the classical one); stragglers but those that are slow throughout.
+// dispatch is taken for the classical one); faults of links. A straggler is as slow in a layer as it is on average
+// while that layer would run if all layers took as long as the first one does under contiguous placement.
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,10 +27,14 @@
 
 namespace moesim {
 
+struct LeastTraffic;
 struct LayerTime {
     Seconds dispatch, expert, back;  // of one part
     Seconds total;                   // of all micro-batches
 };
+
+// How fast a rank is from `begin` to `end` on average, of a straggler's specification; 1 where it is not slow then.
+double mean_speed(const StragglerSpec& straggler, Seconds begin, Seconds end);
 
 // Holds references to the workload's trace, the scenario and the fabric.
 class LayerTimeModel {
@@ -41,17 +46,21 @@ class LayerTimeModel {
 
     [[nodiscard]] LayerTime time(const Placement& placement, LayerId layer) const;
     [[nodiscard]] Seconds mean_time(const Placement& placement) const;
-    // No placement with at most `slots` copies of experts a position is faster. Expert stage: some position computes
-    // the mean or more, and some position the mean number of experts that are used (StageCost::expert grows with rows
-    // and with experts, and never shrinks where rows are shared out among more experts); without room for copies, some
-    // position has the heaviest expert. Traffic: nothing has to move. Experts take no time where their kernel was
-    // fitted: its tiles may change with more rows.
-    [[nodiscard]] Seconds bound(LayerId layer, std::size_t slots) const;
+    // No placement with at most `slots` copies of experts a position is faster. Expert stage: positions compute all
+    // rows, however these are shared out among them by their speeds, and some position has the mean number of experts
+    // that are used (StageCost::expert grows with rows and with experts, and never shrinks where rows are shared out
+    // among more experts); without room for copies, some position has the heaviest expert, and the slowest one has
+    // `slots` experts, the lightest or heavier ones, as has the heaviest expert beside it; means are those of
+    // StageCost::expert_at_least. Experts take no
+    // time where their kernel was fitted: its tiles may change with more rows. Traffic: least_traffic().
+    // Without `traffic` nothing has to move, which is known at once.
+    [[nodiscard]] LayerTime bound(LayerId layer, std::size_t slots, bool traffic = true) const;
+    [[nodiscard]] Seconds mean_bound(std::size_t slots) const;  // of the layers
 
     // What a search needs to do the same in steps.
     [[nodiscard]] LayerTime together(Seconds dispatch, Seconds expert, Seconds back) const;
     // Of a position; counts: of its experts, in tokens that are looked at; received: copies of tokens that come to it.
-    [[nodiscard]] Seconds expert_time(std::size_t position, std::span<const std::int64_t> counts,
+    [[nodiscard]] Seconds expert_time(LayerId layer, std::size_t position, std::span<const std::int64_t> counts,
                                       std::int64_t received) const;
     [[nodiscard]] Seconds link_time(double busiest) const {  // of the busiest link's bytes
         return busiest > 0 ? flows_.start_up() + Seconds(busiest) : Seconds{};
@@ -68,11 +77,13 @@ class LayerTimeModel {
     [[nodiscard]] std::size_t layers() const { return workload_.layers; }
     [[nodiscard]] std::size_t tokens() const { return tokens_; }
     [[nodiscard]] std::size_t width() const { return workload_.top_k; }
-    [[nodiscard]] std::span<const double> speeds() const { return speed_; }  // [position], relative
+    [[nodiscard]] std::vector<double> speeds() const;  // [position], relative, mean over layers
     [[nodiscard]] std::size_t source_begin(std::size_t source) const;
     [[nodiscard]] std::span<const ExpertIndex> choices(std::size_t token, LayerId layer) const;
 
   private:
+    [[nodiscard]] Seconds least_expert_time(LayerId layer, std::size_t slots, const LeastTraffic& traffic) const;
+    void slow_down();
     const WorkloadCounts& workload_;
     const Scenario& scenario_;
     const Fabric& fabric_;
@@ -85,8 +96,8 @@ class LayerTimeModel {
     double dispatch_row_ = 0, return_row_ = 0;
     std::int64_t chunks_ = 1, micro_batches_ = 1;
     bool interleaved_ = false;
-    Seconds other_;              // of a micro-batch, what a rank computes whatever the placement
-    std::vector<double> speed_;  // [position]
+    Seconds other_;         // of a micro-batch, what a rank computes whatever the placement
+    Matrix<double> speed_;  // [layer][position], relative
 };
 
 }  // namespace moesim

@@ -152,12 +152,15 @@ PlannerResult layer_time_plan(const PlannerProblem& problem, const Scenario& sce
 
     std::vector<Layer> at = best;  // where the search is: what few tokens recommend, many may not, or not yet
 
-    std::vector<double> bounds;
-    for (std::size_t l = 0; l < layers; ++l) {
+    const double before_bounds = watch.elapsed().value();
+    std::vector<double> bounds(layers);
+    tbb::parallel_for(std::size_t{0}, layers, [&](std::size_t l) {
         const auto n = held(best[l], positions);
         const std::size_t most = std::max(problem.slots, *std::max_element(n.begin(), n.end()));
-        bounds.push_back(fine.bound(LayerId(l), most).value());
-    }
+        // With a clock, a twentieth of the time goes to the traffic of bounds: of many large layers, not all have it.
+        const bool traffic = !effort.seconds || watch.elapsed().value() < before_bounds + *effort.seconds / 20;
+        bounds[l] = fine.bound(LayerId(l), most, traffic).total.value();
+    });
     const double bound = mean(bounds);
     std::mutex telling;
     if (progress) progress(mean(time), bound);
@@ -191,6 +194,14 @@ PlannerResult layer_time_plan(const PlannerProblem& problem, const Scenario& sce
             const bool on_many = round.fine || (r > 0 && visits(will / slower, fine.experts()) >= plenty);
             if (round.annealed) here.from = temperature(on_many ? will / slower : will, fine.experts());
             here.to = here.from / 100;
+            // What few tokens recommend may be far from good on many, where there are few of each position.
+            if (round.fine && best[l] != at[l]) {
+                const auto guide = [&](const Layer& layer) {
+                    const LayerTimeState::Value v = LayerTimeState(fine, LayerId(l), layer).value();
+                    return v.time + v.guide;
+                };
+                if (guide(best[l]) < guide(at[l])) at[l] = best[l];
+            }
             LayerSearch search(on_many ? fine : coarse, LayerId(l), at[l], most[l],
                                RandomStream(stream_key(effort.seed, search_purpose, r), l));
             const std::int64_t made = search.run(here);

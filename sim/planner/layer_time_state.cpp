@@ -65,7 +65,7 @@ std::vector<std::vector<std::uint32_t>> copies_of(const Placement& placement, La
 }
 
 LayerTimeState::LayerTimeState(const LayerTimeModel& model, LayerId layer, const std::vector<Copies>& copies)
-    : model_(model), flows_(model.flows()), dedup_(model.dedup()),
+    : model_(model), layer_(layer), flows_(model.flows()), dedup_(model.dedup()),
       stride_(std::bit_ceil(std::max(model.width(), lanes))),
       shift_(static_cast<std::size_t>(std::countr_zero(stride_))), copies_(model.experts()), held_(model.positions()),
       places_(model.experts()), where_(model.tokens() * stride_, nowhere), count_(held_.size(), copies_.size()),
@@ -314,7 +314,7 @@ LayerTimeState::Value LayerTimeState::value() {
                     scratch_[i] = 0;
         }
         seconds_were_.emplace_back(p, seconds_[p]);
-        seconds_[p] = model_.expert_time(p, scratch_, received_[p]).value();
+        seconds_[p] = model_.expert_time(layer_, p, scratch_, received_[p]).value();
         dirty_[p] = 0;
     }
     touched_.clear();

@@ -71,6 +71,7 @@ class LayerTimeState {
     void touch(std::size_t position);
 
     const LayerTimeModel& model_;
+    LayerId layer_;
     const GroupFlows& flows_;
     Dedup dedup_;
     std::size_t stride_, shift_;                      // places of a token, 2^shift_: its choices, then nowhere

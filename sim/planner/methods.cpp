@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/suggestion.hpp"
 #include "planner/affinity_search.hpp"
 #include "planner/coactivation.hpp"
 #include "planner/destinations.hpp"
@@ -46,6 +47,7 @@ PlannerMethod plain(std::string_view name, std::string_view what, Plan plan, Met
 AffinityOptions affinity_options(const MethodOptions& o) {
     AffinityOptions a;
     a.load_limit = o.load_limit;
+    a.prove = o.prove;
     return a;
 }
 
@@ -66,33 +68,64 @@ Dispatch dispatch_of(const Scenario& s) {
     return s.dispatch.algorithm == Algorithm::context_coherent ? Dispatch::coherent : Dispatch::classical;
 }
 
-// What is tried before the search, each within its share of the effort.
-std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o, const Effort& effort) {
-    std::vector<Placement> starts = {contiguous_plan(p, effort).placement, round_robin_plan(p, effort).placement,
-                                     longest_first_plan(p, effort).placement, balanced_swaps_plan(p, effort).placement};
-    if (p.slots * p.positions.count() > p.workload.experts) starts.push_back(eplb_plan(p, 1).result.placement);
-    const Dispatch dispatch = dispatch_of(*o.scenario);
-    if (p.workload.layers > 1 && dispatch == Dispatch::coherent) {
-        AffinityOptions a = affinity_options(o);
-        a.prove = false;
-        starts.push_back(affinity_plan(p, a, effort, {}).placement);
+bool within_slots(const PlannerProblem& p, const Placement& placement) {
+    std::vector<std::size_t> held(placement.positions());
+    for (std::size_t l = 0; l < placement.layers(); ++l) {
+        std::fill(held.begin(), held.end(), 0);
+        for (std::size_t e = 0; e < placement.experts(); ++e)
+            for (const std::uint32_t at : placement.replicas(LayerId(l), e))
+                if (++held[at] > p.slots) return false;
     }
-    starts.push_back(destinations(p, o, dispatch, effort, {}).placement);
-    check_fits(p, starts[0]);
-    std::erase_if(starts, [&](const Placement& s) { return !fits(p, s); });
+    return true;
+}
+
+// What is tried before the search, each within its share of the effort: what is known, and else every method that ends
+// soon. A method that finds no placement is left out; with a clock, so are those that do not matter most where they
+// would come late.
+std::vector<Placement> starts_of(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
+                                 const std::function<bool()>& late) {
+    std::vector<std::pair<std::string_view, bool>> names = {{"contiguous", true},    {"round_robin", true},
+                                                            {"longest_first", true}, {"balanced_swaps", true},
+                                                            {"current", true},       {"random", true}};
+    if (p.slots * p.positions.count() > p.workload.experts)
+        for (const char* name : {"eplb", "memory_limited", "shadowing"}) names.emplace_back(name, true);
+    const bool coherent = dispatch_of(*o.scenario) == Dispatch::coherent;
+    if (p.workload.layers > 1 && coherent) names.emplace_back("affinity", true);
+    names.emplace_back(coherent ? "coherent_destinations" : "destinations", true);
+    for (const char* name : {"coactivation", "graph"}) names.emplace_back(name, false);
+
+    std::vector<Placement> starts;
+    const auto add = [&](Placement s) {
+        if (fits(p, s) && within_slots(p, s) && std::find(starts.begin(), starts.end(), s) == starts.end())
+            starts.push_back(std::move(s));
+    };
+    for (const auto& [name, matters] : names) {
+        const auto is_it = [name = name](const KnownPlacement& k) { return k.method == name; };
+        if (std::any_of(o.known.begin(), o.known.end(), is_it) || (!matters && late())) continue;
+        MethodOptions own = o;
+        own.prove = false;
+        try {
+            add(planner_method(name).plan(p, own, effort, {}).placement);
+        } catch (const Error& e) {
+            if (e.code() == ExitCode::own_fault) throw;
+        }
+    }
+    for (const KnownPlacement& k : o.known) add(k.placement);
+    if (starts.empty()) check_fits(p, contiguous_plan(p, effort).placement);
     return starts;
 }
 
 // The fastest in simulation, where there is one, of what was found and all starts: the closed form leaves out what no
 // single layer shows.
-PlannerResult confirmed(PlannerResult found, std::vector<Placement> others, const MethodOptions& o,
-                        const LayerTimeModel& model, const Effort& effort) {
+PlannerResult confirmed(const PlannerProblem& p, PlannerResult found, std::vector<Placement> others,
+                        const MethodOptions& o, const LayerTimeModel& model, const Effort& effort) {
     if (!o.simulate) return found;
     others.insert(others.begin(), found.placement);
     const std::vector<Seconds> times = o.simulate(others, effort.seconds);
     const auto fastest = static_cast<std::size_t>(std::min_element(times.begin(), times.end()) - times.begin());
+    found.simulated = times[fastest];
     if (fastest == 0) return found;
-    found.placement = others[fastest];
+    found.placement = with_doubled_experts(p, others[fastest]);
     found.value = model.mean_time(found.placement).value();
     return found;
 }
@@ -106,13 +139,16 @@ Effort limited_search(const PlannerProblem& p, Effort effort) {
 
 // A tenth of the effort goes to each start that searches itself, and the rest to what the layer takes. Simulations may
 // take as long again.
-PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effort& effort,
+PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effort& given,
                      const SearchProgress& progress) {
+    Effort effort = given;
+    if (effort.iterations) effort.seconds.reset();
     if (!o.scenario) throw InternalError("a search for the least layer time without a scenario");
     const Stopwatch watch;
     Effort for_starts = limited_search(p, effort);
     if (effort.seconds) for_starts.seconds = *effort.seconds / 10;
-    std::vector<Placement> starts = starts_of(p, o, for_starts);
+    std::vector<Placement> starts =
+        starts_of(p, o, for_starts, [&] { return effort.seconds && watch.elapsed().value() > *effort.seconds / 5; });
     Effort rest = effort;
     if (effort.seconds) rest.seconds = std::max(0.001, *effort.seconds - watch.elapsed().value());
     const Fabric fabric = build_fabric(o.scenario->topology);
@@ -122,7 +158,7 @@ PlannerResult search(const PlannerProblem& p, const MethodOptions& o, const Effo
         result.value = model.mean_time(full).value();
         result.placement = std::move(full);
     }
-    result = confirmed(std::move(result), std::move(starts), o, model, effort);
+    result = confirmed(p, std::move(result), std::move(starts), o, model, effort);
     result.took = watch.elapsed();
     return result;
 }
@@ -239,11 +275,21 @@ std::string planner_method_names() {
     return names;
 }
 
+std::optional<double> load_above_limit(const PlannerMethod& method, const MethodOptions& options,
+                                       const PlannerProblem& problem, const Placement& placement) {
+    if (!method.uses.load_limit || method.name == "search") return std::nullopt;
+    const double load = load_imbalance(problem.workload.load, placement);
+    return load > options.load_limit * (1 + 1e-9) ? std::optional(load) : std::nullopt;
+}
+
 const PlannerMethod& planner_method(std::string_view name) {
     const auto all = planner_methods();
     const auto found = std::find_if(all.begin(), all.end(), [&](const PlannerMethod& m) { return m.name == name; });
     if (found != all.end()) return *found;
-    throw InputError(fmt::format("the method: found \"{}\", expected one of {}", name, planner_method_names()));
+    std::vector<std::string_view> names;
+    for (const PlannerMethod& m : all) names.push_back(m.name);
+    throw InputError(fmt::format("the method: found \"{}\", expected one of {}{}", name, planner_method_names(),
+                                 suggestion(name, names)));
 }
 
 void check_methods(std::span<const std::string> names) {

@@ -18,6 +18,12 @@ namespace moesim {
 using SimulatePlacements =
     std::function<std::vector<Seconds>(const std::vector<Placement>&, std::optional<double> seconds)>;
 
+// What a method found already, for the same problem.
+struct KnownPlacement {
+    std::string method;
+    Placement placement;
+};
+
 // What some methods look at and others do not.
 struct MethodOptions {
     double load_limit = 1.1;  // max/mean load of a position, mean over layers, of those that weigh load against traffic
@@ -26,6 +32,8 @@ struct MethodOptions {
     std::shared_ptr<const Scenario> scenario;  // whose layer time `search` makes small; without it there is none
     // Without it, `search` trusts the closed form of a layer's time alone.
     SimulatePlacements simulate;
+    bool prove = true;                  // whether `affinity` may take time for a bound
+    std::vector<KnownPlacement> known;  // `search` starts from them as well, and simulates them
     // What a batch costs, for cost rules.
     double batch_tokens = 0;  // of all positions of a group
     Bytes row;                // one token's activation
@@ -49,6 +57,11 @@ struct PlannerMethod {
 // In the order in which comparisons show them.
 std::span<const PlannerMethod> planner_methods();
 std::string planner_method_names();  // with commas
+
+// The load (load_imbalance, of what was learned) where a method that keeps to a limit could not: even counts may allow
+// no less. Nothing for `search`, which gives the limit to its starts only.
+std::optional<double> load_above_limit(const PlannerMethod& method, const MethodOptions& options,
+                                       const PlannerProblem& problem, const Placement& placement);
 
 // Throws InputError that names all methods.
 const PlannerMethod& planner_method(std::string_view name);

@@ -36,7 +36,8 @@ bool fits(const PlannerProblem& problem, const Placement& placement);
 // Throws CheckFailed where some position holds more experts, of all layers, than it has memory for.
 void check_fits(const PlannerProblem& problem, const Placement& placement);
 
-// How long a method may search. What is limited by iterations alone gives the same placement on every machine.
+// How long a method may search. What is limited by iterations alone gives the same placement on every machine. With
+// both, iterations limit `search`.
 struct Effort {
     std::uint64_t seed = 0;
     std::optional<double> seconds;
@@ -48,11 +49,12 @@ using SearchProgress = std::function<void(double value, std::optional<double> bo
 
 struct PlannerResult {
     Placement placement;
-    std::string objective;        // what `value` counts, with its unit
-    double value = 0;             // of the placement; less is better
-    std::optional<double> bound;  // proven: no placement that the method allows has less
-    Seconds took{};               // wall time
-    bool stopped = false;         // by its limits, before an integer program of it was solved
+    std::string objective;               // what `value` counts, with its unit
+    double value = 0;                    // of the placement; less is better
+    std::optional<double> bound;         // proven: no placement that the method allows has less
+    Seconds took{};                      // wall time
+    bool stopped = false;                // by its limits, before an integer program of it was solved
+    std::optional<Seconds> simulated{};  // of a run over learned tokens, where the method chose by such runs
 };
 
 }  // namespace moesim

@@ -41,22 +41,31 @@ Duplicates duplicates_of(const Placement& p) {
     return d;
 }
 
+struct Counts {
+    LeastAndMost a_layer, at_position, replicated, of_expert;
+};
+
+Counts counts_of(const PlacementDocument& d, const Placement& p) {
+    Counts c;
+    for (std::size_t l = 0; l < d.layers.size(); ++l) {
+        c.a_layer.add(d.copies(l));
+        for (const auto& held : d.layers[l]) c.at_position.add(held.size());
+        std::size_t several = 0;
+        for (std::size_t e = 0; e < d.experts; ++e) {
+            c.of_expert.add(p.replicas(LayerId(l), e).size());
+            several += p.replicas(LayerId(l), e).size() > 1 ? 1 : 0;
+        }
+        c.replicated.add(several);
+    }
+    return c;
+}
+
 }  // namespace
 
 std::string table(const ReadPlacement& placement) {
     const PlacementDocument& d = placement.document;
     const Placement p = to_placement(d);
-    LeastAndMost a_layer, at_position, replicated, of_expert;
-    for (std::size_t l = 0; l < d.layers.size(); ++l) {
-        a_layer.add(d.copies(l));
-        for (const auto& held : d.layers[l]) at_position.add(held.size());
-        std::size_t several = 0;
-        for (std::size_t e = 0; e < d.experts; ++e) {
-            of_expert.add(p.replicas(LayerId(l), e).size());
-            several += p.replicas(LayerId(l), e).size() > 1 ? 1 : 0;
-        }
-        replicated.add(several);
-    }
+    const auto [a_layer, at_position, replicated, of_expert] = counts_of(d, p);
     std::string text = fmt::format(
         "{}: {}, {} of {} on {}\n\n", d.name, placement_format_names[static_cast<std::size_t>(placement.format)],
         number_of(d.layers.size(), "layer"), number_of(d.experts, "expert"), number_of(d.positions, "position"));
@@ -74,6 +83,33 @@ std::string table(const ReadPlacement& placement) {
                             twice.copies == 1 ? "1 copy" : fmt::format("{} copies", twice.copies),
                             number_of(twice.layers, "layer"));
     return text;
+}
+
+nlohmann::ordered_json document(const ReadPlacement& placement) {
+    const PlacementDocument& d = placement.document;
+    const Placement p = to_placement(d);
+    const Counts c = counts_of(d, p);
+    const Duplicates twice = duplicates_of(p);
+    const auto pair = [](const LeastAndMost& n) -> nlohmann::ordered_json {
+        return {{"least", n.least}, {"most", n.most}};
+    };
+    nlohmann::ordered_json j = {{"schema", "moesim.placement-report/1"},
+                                {"name", d.name},
+                                {"format", placement_format_names[static_cast<std::size_t>(placement.format)]},
+                                {"layers", d.layers.size()},
+                                {"experts", d.experts},
+                                {"positions", d.positions},
+                                {"copies_a_layer", pair(c.a_layer)},
+                                {"copies_at_a_position", pair(c.at_position)},
+                                {"replicated_experts_a_layer", pair(c.replicated)},
+                                {"copies_of_an_expert", pair(c.of_expert)},
+                                {"duplicates", {{"copies", twice.copies}, {"layers", twice.layers}}}};
+    if (!d.method.empty()) j["method"] = d.method;
+    if (const auto& o = d.objective) {
+        j["objective"] = {{"name", o->name}, {"value", o->value}};
+        if (o->bound) j["objective"]["bound"] = *o->bound;
+    }
+    return j;
 }
 
 }  // namespace moesim

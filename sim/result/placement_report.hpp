@@ -1,4 +1,5 @@
 #pragma once
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "config/placement_formats/read_placement.hpp"
@@ -7,5 +8,8 @@ namespace moesim {
 
 // What a placement is like, in a few lines: layers, positions, copies of experts, and several of them at one position.
 std::string table(const ReadPlacement& placement);
+
+// The same as a document, "moesim.placement-report/1".
+nlohmann::ordered_json document(const ReadPlacement& placement);
 
 }  // namespace moesim

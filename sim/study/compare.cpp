@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
@@ -13,8 +14,10 @@
 #include "base/file.hpp"
 #include "config/placement_document.hpp"
 #include "config/placement_formats/write_placement.hpp"
+#include "planner/layer_time_search.hpp"
 #include "study/run_apart.hpp"
 #include "study/simulated_makespans.hpp"
+#include "topology/fabric.hpp"
 
 namespace moesim {
 namespace {
@@ -77,6 +80,7 @@ void judge(const Scenario& s, const std::vector<nlohmann::json>& results, Compar
         m.memory_bytes = std::max(m.memory_bytes, fullest_rank_bytes(r));
     }
     m.layer_mean_s = std::accumulate(times.begin(), times.end(), 0.0) / n;
+    m.layer_batches_s = times;
     m.layer_p95_s = p95(std::move(times));
 }
 
@@ -108,6 +112,47 @@ ComparedMethod planned(const std::string& name, const PlannerResult& plan) {
     return m;
 }
 
+// What placements of the comparison take on learned tokens.
+class Learned {
+  public:
+    Learned(const Scenario& scenario, const PlannerProblem& problem)
+        : layers_(static_cast<double>(scenario.model.moe_layers)), fabric_(build_fabric(scenario.topology)),
+          model_(problem.workload, scenario, fabric_, layer_time_tokens) {}
+
+    // Keeps what a method simulates.
+    [[nodiscard]] SimulatePlacements listening(SimulatePlacements simulate) {
+        return [this, simulate = std::move(simulate)](const std::vector<Placement>& placements,
+                                                      std::optional<double> seconds) {
+            std::vector<Seconds> times = simulate(placements, seconds);
+            for (std::size_t i = 0; i < placements.size(); ++i) simulated_.emplace_back(placements[i], times[i]);
+            return times;
+        };
+    }
+
+    void tell(const Placement& placement, std::optional<Seconds> simulated, ComparedMethod& m) const {
+        m.closed_form_s = model_.mean_time(placement).value();
+        if (simulated) m.learned_layer_s = simulated->value() / layers_;
+        for (const auto& [known, time] : simulated_)
+            if (!m.learned_layer_s && known == placement) m.learned_layer_s = time.value() / layers_;
+    }
+
+    [[nodiscard]] double bound(std::size_t slots) const { return model_.mean_bound(slots).value(); }
+
+  private:
+    double layers_;
+    Fabric fabric_;
+    LayerTimeModel model_;
+    std::vector<std::pair<Placement, Seconds>> simulated_;
+};
+
+// The others first, so that `search` can begin with what they found.
+std::vector<std::size_t> order_of(const std::vector<std::string>& methods) {
+    std::vector<std::size_t> order(methods.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_partition(order.begin(), order.end(), [&](std::size_t m) { return methods[m] != "search"; });
+    return order;
+}
+
 }  // namespace
 
 Comparison compare(const Scenario& scenario, const std::string& origin, const CompareOptions& o,
@@ -122,34 +167,50 @@ Comparison compare(const Scenario& scenario, const std::string& origin, const Co
     Comparison c;
     c.learned_tokens = problem.workload.tokens;
     c.recorded_tokens = recorded_to_judge(scenario, origin, o.planning);
-    std::vector<NamedRun> runs;
-    for (const std::string& name : o.methods) {
+    const std::vector<std::size_t> order = order_of(o.methods);
+    std::optional<Learned> learned;
+    if (!order.empty() && o.methods[order.back()] == "search") {
+        learned.emplace(scenario, problem);
+        method.simulate = learned->listening(std::move(method.simulate));
+    }
+    std::vector<std::vector<NamedRun>> runs_of(o.methods.size());
+    std::vector<std::pair<std::size_t, PlannerResult>> plans;
+    c.methods.resize(o.methods.size());
+    for (const std::size_t i : order) {
+        const std::string& name = o.methods[i];
         progress("placing: " + name);
+        ComparedMethod& m = c.methods[i];
+        m.name = name;
         try {
             MethodOptions own = method;
             own.program_file = program_file_of(method.program_file, name);
             const PlannerMethod& with = planner_method(name);
             const PlannerResult plan = with.plan(problem, own, o.effort, {});
             check_fits(problem, plan.placement);
-            ComparedMethod m = planned(name, plan);
+            m = planned(name, plan);
+            m.load_above_limit = load_above_limit(with, own, problem, plan.placement);
             const auto document = std::make_shared<const PlacementDocument>(
                 planned_document(plan, with, scenario, origin, problem, o.planning));
             m.copies = mean_copies(*document);
             write_file(std::filesystem::path(o.folder) / (name + ".placement.json"),
                        placement_text(*document, PlacementFormat::moesim));
             for (std::size_t b = 0; b < batches.size(); ++b) {
-                runs.push_back({fmt::format("{}-{}", name, b + 1), batches[b]});
-                runs.back().scenario.placement.document = document;
+                runs_of[i].push_back({fmt::format("{}-{}", name, b + 1), batches[b]});
+                runs_of[i].back().scenario.placement.document = document;
             }
-            c.methods.push_back(std::move(m));
+            method.known.push_back({name, plan.placement});
+            plans.emplace_back(i, plan);
         } catch (const Error& e) {
             if (e.code() == ExitCode::own_fault) throw;
-            ComparedMethod none;
-            none.name = name;
-            none.failure = e.what();
-            c.methods.push_back(std::move(none));
+            m.failure = e.what();
         }
     }
+    if (learned) {
+        for (const auto& [i, plan] : plans) learned->tell(plan.placement, plan.simulated, c.methods[i]);
+        c.closed_form_bound_s = learned->bound(problem.slots);
+    }
+    std::vector<NamedRun> runs;
+    for (auto& of_method : runs_of) std::move(of_method.begin(), of_method.end(), std::back_inserter(runs));
     if (runs.empty())
         throw CheckFailed("no method found a placement; " + c.methods[0].name + ": " + c.methods[0].failure);
     const auto simulated = [&](std::size_t ended) {

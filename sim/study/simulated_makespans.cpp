@@ -18,7 +18,8 @@
 namespace moesim {
 namespace {
 
-constexpr std::size_t most_batches = 8;  // a decoding batch has few tokens, and one says little of the next
+// A decoding batch has few tokens, and one says little of the next. With a clock it decides how many.
+constexpr std::size_t most_batches = 8, most_in_time = 64;
 
 std::size_t cores() { return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()); }
 
@@ -33,7 +34,7 @@ SimulatePlacements simulated_makespans(const Scenario& scenario, const std::stri
         std::error_code error;
         std::filesystem::create_directories(apart, error);
         if (error) throw InputError(apart + ": cannot create the folder: " + error.message());
-        const std::vector<Scenario> batches = learned_batches(scenario, origin, options, most_batches, apart);
+        const std::vector<Scenario> batches = learned_batches(scenario, origin, options, seconds ? most_in_time : most_batches, apart);
         std::vector<std::shared_ptr<const PlacementDocument>> documents;
         documents.reserve(placements.size());
         for (const Placement& placement : placements)

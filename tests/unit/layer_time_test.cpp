@@ -154,6 +154,67 @@ TEST_CASE("a search on layer times finds the best of all placements of a tiny ca
     }
 }
 
+namespace {
+
+LayerTime bound_of(const Scenario& s, const std::vector<ExpertIndex>& choices, std::size_t slots) {
+    const Fabric fabric = build_fabric(s.topology);
+    const PlannerProblem p = problem_of(s, fabric, choices, slots);
+    return LayerTimeModel(p.workload, s, fabric).bound(LayerId(0), slots);
+}
+
+}  // namespace
+
+// The first case again: whatever its place, each expert has 3 rows from other GPUs, 12 in all, 3 a link: 0.384 us. With
+// a slot more, each GPU may have two of the four experts that its tokens go to: 2 rows a link. Experts compute 4 rows
+// each, or, shared out, 16 less half a row for each of 8 slots that rounding may have taken: 3 a GPU, as in 74.88 ns.
+TEST_CASE("a bound on layer times, by hand") {
+    const LayerTime one = bound_of(tiny(4, 16), even_choices(), 1);
+    CHECK(one.dispatch.value() == is(0.384e-6));
+    CHECK(one.expert.value() == is(99.84e-9));
+    CHECK(one.back.value() == is(0.384e-6));
+    CHECK(one.total.value() == is(0.86784e-6));
+    const LayerTime two = bound_of(tiny(4, 16), even_choices(), 2);
+    CHECK(two.dispatch.value() == is(0.256e-6));
+    CHECK(two.expert.value() == is(74.88e-9));
+}
+
+// Two GPUs with four tokens each, every other one for experts 0 and 1, the others for 2 and 3. A token's row is sent
+// once for both, where they are together: 2 rows of 128 bytes leave each GPU in 0.256 us. Without dedup
+// there are twice as many.
+TEST_CASE("a bound on layer times counts rows that experts share") {
+    Scenario s = tiny(2, 8);
+    s.model.experts = 4;
+    s.model.top_k = 2;
+    s.dispatch.dedup = Dedup::rank;
+    std::vector<ExpertIndex> pairs;
+    for (int t = 0; t < 8; ++t)
+        for (const int e : {0, 1}) pairs.push_back(static_cast<ExpertIndex>(2 * (t % 2) + e));
+    CHECK(bound_of(s, pairs, 2).dispatch.value() == is(0.256e-6));
+    s.dispatch.dedup = Dedup::none;
+    CHECK(bound_of(s, pairs, 2).dispatch.value() == is(0.512e-6));
+}
+
+// One of four GPUs at half its speed: without room for copies it has an expert of four rows, and takes twice as long as
+// others.
+TEST_CASE("a bound on layer times knows a slow GPU") {
+    Scenario s = tiny(4, 16);
+    s.stragglers = {{RankId(1), 0.5, Seconds{}, std::nullopt}};
+    CHECK(bound_of(s, even_choices(), 1).expert.value() == is(2 * 99.84e-9));
+    CHECK(time_of(s, {0, 1, 2, 3}).expert.value() == is(2 * 99.84e-9));
+}
+
+// Slow from 2 to 20 ms at a half: from 0 to 4 ms it loses half of 2 of 4, later on half of everything, in the end
+// nothing.
+TEST_CASE("a straggler's mean speed in a while") {
+    const StragglerSpec s{RankId(0), 0.5, Seconds(2e-3), Seconds(20e-3)};
+    CHECK(mean_speed(s, Seconds(0), Seconds(4e-3)) == is(0.75));
+    CHECK(mean_speed(s, Seconds(4e-3), Seconds(8e-3)) == is(0.5));
+    CHECK(mean_speed(s, Seconds(18e-3), Seconds(22e-3)) == is(0.75));
+    CHECK(mean_speed(s, Seconds(20e-3), Seconds(30e-3)) == is(1));
+    CHECK(mean_speed({RankId(0), 0.5, Seconds(0), std::nullopt}, Seconds(1), Seconds(2)) == is(0.5));
+    CHECK(mean_speed({RankId(0), 0.5, Seconds(0), std::nullopt}, Seconds(0), Seconds(0)) == is(0.5));
+}
+
 TEST_CASE("a search on layer times wants starts that fit") {
     const Scenario s = tiny(4, 16);
     const Fabric fabric = build_fabric(s.topology);
