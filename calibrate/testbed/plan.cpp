@@ -14,7 +14,8 @@ namespace {
 
 // What a link may send at once after it was idle: little, since it is time that a short transfer gets for nothing.
 constexpr double burst_seconds = 0.002;
-constexpr std::int64_t burst_packets = 2;              // at least
+constexpr std::int64_t burst_packets = 2;  // at least
+constexpr std::int64_t output_limit = 65536;
 constexpr std::int64_t largest_queue = 2'000'000'000;  // bytes; tc takes 32 bits
 
 std::string device(LinkId link) { return fmt::format("l{}", link.value()); }
@@ -89,6 +90,9 @@ class Planner {
         // Connections are idle between one all-to-all and the next, and are to go on as they were; a new one is not to
         // begin with what an earlier one saw.
         text += "echo 0 >ipv4/tcp_slow_start_after_idle\necho 1 >ipv4/tcp_no_metrics_save\n";
+        // What one connection may have in its host's queue: little, so that a host's connections take turns there, and
+        // do not wait for what another one has put in before them. It is a share of the link that all get alike.
+        text += fmt::format("echo {} >ipv4/tcp_limit_output_bytes\n", output_limit);
         text += "echo 0 >ipv4/conf/all/rp_filter\necho 0 >ipv4/conf/default/rp_filter\n";
         plan_.steps.push_back({{{"ip", "netns", "exec", h.name_space, "sh"}, text}, {}});
     }
