@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "calibrate/execute/attention_layers.hpp"
 #include "calibrate/execute/packed_rows.hpp"
 
 namespace moesim {
@@ -78,7 +79,7 @@ const MessageRows& run_of(const std::vector<MessageRows>& runs, std::uint32_t me
 struct KernelWork::State {
     State(const WorkPlan& p, RankId r, kernels::Backend& b)
         : plan(p), s(p.result.plan.scenario), rank(r), backend(b), model(s), compute_stream(b.make_stream()),
-          message_stream(b.make_stream()), ops(b.operations()) {}
+          message_stream(b.make_stream()), ops(b.operations()), attention(s, p.batch_tokens, b, *compute_stream) {}
 
     const WorkPlan& plan;
     const Scenario& s;
@@ -87,6 +88,7 @@ struct KernelWork::State {
     MadeModel model;
     std::unique_ptr<kernels::Stream> compute_stream, message_stream;
     kernels::Operations& ops;
+    AttentionLayers attention;
     std::vector<LayerWeights> weights;       // [layer]
     std::vector<std::vector<Table>> logits;  // [layer][micro-batch]: that give the scenario's routing
     std::vector<std::vector<std::vector<ChunkTables>>> tables;  // [layer][micro-batch][chunk]
@@ -400,7 +402,10 @@ void KernelWork::begin(bool check) {
 void KernelWork::compute(std::size_t task, const Label& l) {
     State& s = *state_;
     switch (l.stage) {
-        case Stage::attention: break;
+        case Stage::attention:
+            s.attention.run(s.backend, *s.compute_stream, l.layer, l.micro_batch,
+                            s.batches[l.micro_batch].tokens.view());
+            break;
         case Stage::gate: s.gate(l); break;
         case Stage::select: s.select(l); break;
         case Stage::pack: s.pack(l); break;

@@ -9,8 +9,8 @@
 
 namespace moesim {
 
-// Holds the rank's weights, tokens and the memory of all its messages. Attention takes no time: a scenario with one is
-// not executed. Activations, weights and returned rows are bf16, dispatched ones that or fp8 with a scale a row.
+// Holds the rank's weights, tokens and the memory of all its messages. Activations, weights and returned rows are bf16,
+// dispatched ones that or fp8 with a scale a row.
 class KernelWork final : public RankWork {
   public:
     // `plan` and `backend` are referred to. Throws DeviceLacking where memory is short.

@@ -17,7 +17,10 @@ enum Purpose : std::uint64_t {
     down_values,
     shared_gate_up_values,
     shared_down_values,
-    logit_values
+    logit_values,
+    dense_values,
+    context_keys,
+    context_values
 };
 
 double half_width(std::int64_t inputs) { return std::sqrt(3.0 / static_cast<double>(inputs)); }
@@ -72,6 +75,20 @@ std::vector<float> MadeModel::shared_down(std::size_t layer) const {
     const std::int64_t inner = model_.shared_experts * model_.shared_ffn;
     uniform(shared_down_values, layer, 0, model_.hidden * inner, half_width(inner), values);
     return values;
+}
+
+std::vector<float> MadeModel::dense_matrix(std::size_t layer, std::int64_t part, std::int64_t rows,
+                                           std::int64_t inputs) const {
+    std::vector<float> values;
+    uniform(dense_values, layer, static_cast<std::uint64_t>(part), rows * inputs, half_width(inputs), values);
+    return values;
+}
+
+void MadeModel::context(std::size_t layer, std::int64_t block, std::int64_t sequence, std::int64_t count,
+                        std::vector<float>& k, std::vector<float>& v) const {
+    const auto number = static_cast<std::uint64_t>(sequence * 1024 + block);  // of blocks there are fewer
+    uniform(context_keys, layer, number, count, 1, k);
+    uniform(context_values, layer, number, count, 1, v);
 }
 
 std::vector<float> MadeModel::logits(std::size_t layer, const Routing& routing, std::int64_t first_token) const {

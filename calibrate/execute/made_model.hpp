@@ -28,6 +28,13 @@ class MadeModel {
     [[nodiscard]] std::vector<float> shared_gate_up(std::size_t layer) const;
     [[nodiscard]] std::vector<float> shared_down(std::size_t layer) const;
 
+    // A matrix [rows][inputs] of the layer's other parts, each with a number of its own.
+    [[nodiscard]] std::vector<float> dense_matrix(std::size_t layer, std::int64_t part, std::int64_t rows,
+                                                  std::int64_t inputs) const;
+    // Keys and values of what came before a sequence, in a block of the layer, appended: `count` numbers each.
+    void context(std::size_t layer, std::int64_t block, std::int64_t sequence, std::int64_t count,
+                 std::vector<float>& k, std::vector<float>& v) const;
+
     // Logits [token][expert] from which a softmax top-k selects just these choices, in this order: experts that a token
     // has are far above the others, and where it has fewer than there are places, others cannot be chosen.
     [[nodiscard]] std::vector<float> logits(std::size_t layer, const Routing& routing, std::int64_t first_token) const;

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "calibrate/execute/attention_layers.hpp"
 #include "calibrate/execute/kernel_work.hpp"
 #include "calibrate/execute/packed_rows.hpp"
 #include "workload/route_stream.hpp"
@@ -22,7 +23,8 @@ class Reference {
   public:
     Reference(const Plan& plan, kernels::Backend& backend)
         : s_(plan.scenario), backend_(backend), stream_(backend.make_stream()), ops_(backend.operations()), made_(s_),
-          routes_(s_, plan.policy), tokens_(s_.batch.tokens()) {}
+          routes_(s_, plan.policy), tokens_(s_.batch.tokens()),
+          attention_(s_, {{s_.batch.first_token, s_.batch.first_token + tokens_}}, backend, *stream_) {}
 
     std::uint64_t run() {
         std::vector<float> values;
@@ -69,6 +71,7 @@ class Reference {
     }
 
     void layer(std::size_t l, kernels::Matrix& x) {
+        attention_.run(backend_, *stream_, l, 0, x.view());
         const LayerRouting routing = route(l);
         const auto experts = size(s_.model.experts);
         std::vector<std::int64_t> begin(experts + 1);
@@ -144,6 +147,7 @@ class Reference {
     MadeModel made_;
     RouteStream routes_;
     std::int64_t tokens_;
+    AttentionLayers attention_;
 };
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace moesim {
 struct RunFacts {
     std::string backend, device, messages;  // "cpu"; as it calls itself; the library that carried messages
     std::vector<std::string> hosts;         // [rank]
-    std::string reference;                  // what a check against one process found: "same", "not checked"
+    std::string reference;                  // what a check against one process found, or "not checked"
+    bool operator==(const RunFacts&) const = default;
 };
 
 // One repeat.
@@ -23,6 +24,7 @@ struct RunSample {
     double makespan_s = 0;
     // Over the ranks; as StageMetrics has them.
     std::array<double, stage_count> mean_s{}, slowest_s{}, critical_path_s{};
+    bool operator==(const RunSample&) const = default;
 };
 
 struct MeasuredRun {
@@ -35,6 +37,7 @@ struct MeasuredRun {
 
     [[nodiscard]] double median_makespan() const;
     [[nodiscard]] double median_mean(Stage stage) const;
+    bool operator==(const MeasuredRun&) const = default;
 };
 
 // The middle one, of an even number the mean of the two middle ones. Not of nothing.

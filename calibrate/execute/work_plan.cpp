@@ -9,8 +9,10 @@
 #include "base/error.hpp"
 #include "calibrate/execute/made_model.hpp"
 #include "engine/simulate.hpp"
+#include "kernels/attention.hpp"
 #include "network/alltoall/all_to_all.hpp"
 #include "workload/route_stream.hpp"
+#include "workload/source_tokens.hpp"
 
 namespace moesim {
 namespace {
@@ -143,6 +145,21 @@ class Planner {
 
 }  // namespace
 
+namespace {
+
+bool splits_sequences(const Scenario& s) {
+    for (const Range& source : source_tokens(s))
+        for (std::int64_t m = 0; m < s.schedule.micro_batches; ++m) {
+            const Range tokens = part_of(source, s.schedule.micro_batches, m);
+            if ((tokens.begin - s.batch.first_token) % s.batch.tokens_per_sequence != 0 ||
+                tokens.size() % s.batch.tokens_per_sequence != 0)
+                return true;
+        }
+    return false;
+}
+
+}  // namespace
+
 void check_executable(const Scenario& s, const std::string& origin) {
     const auto refuse = [&](const char* path, const std::string& found, const std::string& expected) {
         throw InputError(fmt::format("{}: {}: found {}, expected {} (what is simulated beyond that is not executed)",
@@ -151,9 +168,15 @@ void check_executable(const Scenario& s, const std::string& origin) {
     if (s.parallelism.tensor != 1) refuse("$.parallelism.tensor", std::to_string(s.parallelism.tensor), "1");
     if (s.parallelism.sequence != 1) refuse("$.parallelism.sequence", std::to_string(s.parallelism.sequence), "1");
     if (s.model.dtype != Dtype::bf16) refuse("$.model.dtype", std::string(name(s.model.dtype)), "bf16");
-    if (s.model.attention) refuse("$.model.attention", "an attention block", "none");
-    if (s.model.dense_layers_per_moe_layer != 0)
-        refuse("$.model.dense_layers_per_moe_layer", std::to_string(s.model.dense_layers_per_moe_layer), "0");
+    if (s.model.dense_layers_per_moe_layer != 0 && !s.model.attention)
+        refuse("$.model.dense_layers_per_moe_layer", std::to_string(s.model.dense_layers_per_moe_layer),
+               "0 without attention");
+    if (s.model.attention && s.model.attention->head_dim > kernels::most_head_dim)
+        refuse("$.model.attention.head_dim", std::to_string(s.model.attention->head_dim),
+               fmt::format("at most {}", kernels::most_head_dim));
+    if (s.model.attention && splits_sequences(s))
+        refuse("$.batch.tokens_per_sequence", std::to_string(s.batch.tokens_per_sequence),
+               "micro-batches of whole sequences, since tokens attend to their own sequence");
     if (s.dispatch.algorithm == Algorithm::context_coherent)
         refuse("$.dispatch.algorithm", std::string(name(s.dispatch.algorithm)), "another one");
     if (s.dispatch.library != Library::none) refuse("$.dispatch.library", "a library", "none");

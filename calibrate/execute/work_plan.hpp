@@ -28,7 +28,7 @@ struct WorkPlan {
 };
 
 // Throws InputError where a scenario has something that is simulated, but not executed: tensor or sequence parallelism,
-// tokens that stay with their experts, libraries' calls, faults, attention, returns in fp8.
+// tokens that stay with their experts, libraries' calls, faults, attention across ranks, returns in fp8.
 void check_executable(const Scenario& scenario, const std::string& origin);
 
 WorkPlan work_plan(Plan plan, RankId rank);

@@ -183,9 +183,9 @@ Seconds StageCost::expert_at_least(std::span<const std::int64_t> rows, std::int6
     if (mean.rows <= 0) return {};
     for (double* of : {&mean.groups, &mean.rows, &mean.tiles}) *of /= real(ranks);
     const std::int64_t width = model_.expert_ffn / tensor_, inputs = model_.gated ? 2 : 1;
-    const auto both = [&](auto product) {
-        return (roofline_.*product)(profile_.grouped, model_.dtype, mean, inputs * width, model_.hidden) +
-               (roofline_.*product)(profile_.grouped, model_.dtype, mean, model_.hidden, width);
+    const auto both = [&](auto least) {
+        return (roofline_.*least)(profile_.grouped, model_.dtype, mean, inputs * width, model_.hidden) +
+               (roofline_.*least)(profile_.grouped, model_.dtype, mean, model_.hidden, width);
     };
     // As feed_forward() and sum_up() have it. A rank without rows takes no time; the others have more on average then.
     Seconds means = both(&Roofline::mean_at_least) +

@@ -8,6 +8,7 @@
 #include "study/resolve.hpp"
 #include "support/catch.hpp"
 #include "support/random_scenario.hpp"
+#include "support/scenarios.hpp"
 #include "support/thread_transport.hpp"
 
 namespace moesim::test {
@@ -17,8 +18,10 @@ namespace {
 Scenario executable(std::uint64_t number) {
     Scenario s = random_scenario(number);
     while (s.parallelism.tensor != 1 || s.parallelism.sequence != 1) s = random_scenario(number += 1000);
-    s.model.attention.reset();
-    s.model.dense_layers_per_moe_layer = 0;
+    // Attention needs whole sequences: where micro-batches cut them, tokens are their own.
+    if (s.model.attention) s.batch.sequences *= s.batch.tokens_per_sequence, s.batch.tokens_per_sequence = 1;
+    s.batch.context = std::min<std::int64_t>(s.batch.context, 5);
+    if (!s.model.attention) s.model.dense_layers_per_moe_layer = 0;
     s.model.dtype = s.dispatch.return_dtype = Dtype::bf16;
     if (s.dispatch.algorithm == Algorithm::context_coherent) s.dispatch.algorithm = Algorithm::direct;
     s.network.faults = {};
@@ -60,6 +63,75 @@ TEST_CASE("an execution computes what one process does: random scenarios") {
     // Every task took place, after what it waited for.
     for (const TaskGraph::Edge& e : done.result.graph.edges())
         CHECK(done.runs[0][e.before].start <= done.runs[0][e.after].finish);
+}
+
+TEST_CASE("ranks, placement, algorithm and overlap change no bit") {
+    // Eight sequences of five tokens through attention, a dense layer, shared and routed experts; hash routing gives a
+    // token the same experts wherever it is.
+    Scenario s = tiny(4, 40);
+    s.batch = {};
+    s.batch.sequences = 8;
+    s.batch.tokens_per_sequence = 5;
+    s.batch.context = 3;
+    s.routing.policy = Policy::hash;
+    s.model.experts = 8;
+    s.model.top_k = 3;
+    s.model.hidden = 48;
+    s.model.moe_layers = 2;
+    s.model.attention = AttentionSpec{4, 2, 8, true};
+    s.model.dense_layers_per_moe_layer = 1;
+    s.model.dense_ffn = 40;
+    s.model.shared_experts = 1;
+    s.model.shared_ffn = 24;
+    const std::uint64_t four = execute_on_threads(s).checksum;
+    CHECK(four == reference(s));
+
+    Scenario changed = s;
+    changed.schedule.micro_batches = 2;
+    changed.schedule.chunks = 3;
+    changed.schedule.order = Order::interleaved;
+    changed.dispatch.algorithm = Algorithm::pairwise;
+    changed.dispatch.window = 1;
+    CHECK(execute_on_threads(changed).checksum == four);
+
+    changed = s;
+    changed.topology = small_tree(2, 2);
+    changed.placement.method = PlacementMethod::round_robin;
+    changed.dispatch.algorithm = Algorithm::rail;
+    changed.dispatch.dedup = Dedup::node;
+    CHECK(execute_on_threads(changed).checksum == four);
+
+    changed = s;
+    changed.topology = one_switch(2);
+    changed.parallelism.data = changed.parallelism.expert = 2;
+    changed.dispatch.algorithm = Algorithm::low_latency;
+    changed.dispatch.dedup = Dedup::none;
+    CHECK(execute_on_threads(changed).checksum == four);
+
+    changed = s;  // another model gives other bits, so that the sum can tell
+    changed.seed = 2;
+    CHECK(execute_on_threads(changed).checksum != four);
+}
+
+TEST_CASE("a rank that fails ends its own run with what it threw") {
+    Scenario s = tiny(2, 8);
+    s.model.top_k = 1;
+    class Failing final : public RankWork {
+      public:
+        void compute(std::size_t task, const Label&) override {
+            if (task == 2) throw std::runtime_error("no more");
+        }
+        std::span<const std::byte> outgoing(const Label&, std::uint32_t) override { return {}; }
+        std::span<std::byte> incoming(const Label&, std::uint32_t) override { return {}; }
+    };
+    CHECK_THROWS_WITH(on_threads(2,
+                                 [&](Transport& transport) {
+                                     WorkPlan plan = work_plan(resolve(s, "test"), transport.rank());
+                                     Failing work;
+                                     run_tasks_of_rank(plan.result.graph, plan.local, work, transport,
+                                                       std::chrono::steady_clock::now());
+                                 }),
+                      "no more");
 }
 
 }  // namespace moesim::test
