@@ -32,6 +32,11 @@ std::vector<Tile> tiles_of(std::span<const std::int64_t> group_begin, std::int64
     return tiles;
 }
 
+template <class T>
+Rows<T> block(const Rows<T>& m, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+    return {m.row(row) + col, rows, cols, m.stride};
+}
+
 // What the stream's scratch memory is for.
 enum Purpose : std::size_t { widened_rows, inner_values, gate_up_adapted, down_adapted, tile_memory };
 
@@ -72,12 +77,19 @@ class Products {
     // to[i][j] = rows[first + i] . weights[j], or as much more; `memory` is of padding_memory() floats. The same bits
     // whatever the other rows of the table are: the library is given some of them too where to.rows is not a number of
     // rows that it treats all alike, or zeros where the table has none.
-    void multiply(const Rows<const float>& rows, std::int64_t first, const Rows<const float>& weights,
-                  const Rows<float>& to, bool accumulate, float* memory) const {
+    void multiply(const Rows<const float>& rows, std::int64_t first, Rows<const float> weights, Rows<float> to,
+                  bool accumulate, float* memory) const {
         const std::int64_t depth = rows.cols, with_padding = product_rows(to.rows, depth);
         if (depth == 0) {
             for (std::int64_t r = 0; !accumulate && r < to.rows; ++r) std::fill_n(to.row(r), to.cols, 0.0F);
             return;
+        }
+        if (to.rows <= most_thin_rows) {
+            const std::int64_t done = code_.thin_gemm(to.rows, weights.rows, depth, rows.row(first), rows.stride,
+                                                      weights.data, weights.stride, to.data, to.stride, accumulate);
+            weights = block(weights, done, weights.rows - done, 0, depth);
+            to = block(to, 0, to.rows, done, to.cols - done);
+            if (to.cols == 0) return;
         }
         if (with_padding == to.rows) {
             gemm(to.rows, rows.row(first), rows.stride, weights, to, accumulate);
@@ -149,11 +161,6 @@ struct Projection {
                                     Products::padding_memory(adapter.given() ? rows : 0, adapter.b.cols, outputs));
     }
 };
-
-template <class T>
-Rows<T> block(const Rows<T>& m, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
-    return {m.row(row) + col, rows, cols, m.stride};
-}
 
 // The tile's rows times outputs `first` to first + tile.cols of its expert.
 void project(const Products& products, const Projection& p, const Rows<const float>& rows, const Tile& tile,

@@ -3,6 +3,7 @@
 #include "kernels/cpu/vector/gemm.hpp"
 #include "kernels/cpu/vector/rows.hpp"
 #include "kernels/cpu/vector/select_tokens.hpp"
+#include "kernels/cpu/vector/thin_gemm.hpp"
 
 namespace moesim::kernels {
 
@@ -20,6 +21,7 @@ const VectorCode* MOESIM_JOIN(vector_code_, MOESIM_LEVEL)() {
                                         .swiglu = swiglu,
                                         .gelu = gelu,
                                         .gemm = gemm,
+                                        .thin_gemm = thin_gemm,
                                         .gemm_by_rows = gemm_by_rows,
                                         .softmax_step = softmax_step,
                                         .multiply_by = multiply_by,

@@ -29,6 +29,8 @@ constexpr std::int64_t product_rows(std::int64_t rows, std::int64_t depth) {
     return ((rows < least ? least : rows) + at_once - 1) / at_once * at_once;
 }
 
+inline constexpr std::int64_t most_thin_rows = 4;
+
 // Attention takes so many keys at once.
 inline constexpr std::int64_t attention_tile = 128;
 // Of the scores of a query so far: the largest one, and the sum of exp(score - largest).
@@ -65,7 +67,11 @@ struct VectorCode {
     void (*gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
                  std::int64_t b_stride, float* c, std::int64_t c_stride, bool accumulate);
 
-    // The same with b[h][j]: c[i][j] += sum over h of a[i][h] b[h][j]. Rows of b have no gaps where n = 1.
+    // The same, faster for m of 1 to most_thin_rows, without asking for more rows, and for the first of the outputs
+    // only: returns how many.
+    std::int64_t (*thin_gemm)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride,
+                              const float* b, std::int64_t b_stride, float* c, std::int64_t c_stride, bool accumulate);
+    // The same as gemm with b[h][j]: c[i][j] += sum over h of a[i][h] b[h][j]. Rows of b have no gaps where n = 1.
     void (*gemm_by_rows)(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t a_stride,
                          const float* b, std::int64_t b_stride, float* c, std::int64_t c_stride);
 
