@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "calibrate/execute/execute.hpp"
+#include "calibrate/execute/rank_run.hpp"
 #include "calibrate/execute/reference.hpp"
 #include "calibrate/execute/work_plan.hpp"
 #include "kernels/cpu/backend.hpp"
