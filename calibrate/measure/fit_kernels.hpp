@@ -18,8 +18,9 @@ namespace moesim {
 PerQuantity least_costs(const std::vector<PerQuantity>& counts, const std::vector<Seconds>& measured);
 
 // A law for every operation with at least 4 calls, in the order of KernelOperation, with its record: errors are those
-// of fits to all other shapes (of own calls where there is one shape). `described`, `date`: FitRecord.
-std::vector<KernelLaw> fit_kernels(const std::vector<TimedCall>& calls, Bytes cache, const std::string& described,
-                                   const std::string& date);
+// of fits to all other shapes (of own calls where there is one shape). Of `caches`, sizes of the device's, a law takes
+// the one with which it fits best, the first of those that fit alike. `described`, `date`: FitRecord.
+std::vector<KernelLaw> fit_kernels(const std::vector<TimedCall>& calls, const std::vector<Bytes>& caches,
+                                   const std::string& described, const std::string& date);
 
 }  // namespace moesim
