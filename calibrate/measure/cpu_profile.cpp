@@ -15,7 +15,7 @@ using namespace kernels;
 using kernels::Matrix;  // not the one of counts
 
 constexpr double aim = 0.01, quick_aim = 0.03;  // of the median's interval
-constexpr Seconds budget{240}, quick_budget{40};
+constexpr Seconds budget{240}, quick_budget{30};
 constexpr Seconds longest_call{2}, quick_longest_call{0.25};
 
 // Figures that are no operation of a layer.
@@ -59,12 +59,13 @@ class BaseTimer {
     }
 
   private:
-    Seconds timed(std::function<void()> work) { return measure(by_events(*stream_, std::move(work)), rule_).median; }
+    Seconds timed(std::function<void()> work) { return measure(by_core_time(std::move(work), share_), rule_).median; }
 
     Backend& backend_;
     std::unique_ptr<Stream> stream_;
     const Machine& machine_;
     MedianWithin rule_;
+    CoreShare share_;
 };
 
 // The best rate of an operation's products among the timed calls; 0 without.
@@ -99,6 +100,7 @@ CpuMeasurement measure_cpu(Backend& backend, const Machine& machine, const Kerne
     timing.share = options.quick ? quick_aim : aim;
     timing.budget = options.quick ? quick_budget : budget;
     timing.longest_call = options.quick ? quick_longest_call : longest_call;
+    timing.on_core = true;
     timing.memory = machine.memory.available.value() / 2 / options.ranks_on_host;
     const std::int64_t cold = 2 * machine.cache.value();
     result.times = time_kernels(backend, kernel_cases(grid, cold, timing.memory), timing, [&](double share) {
@@ -153,7 +155,9 @@ CpuMeasurement measure_cpu(Backend& backend, const Machine& machine, const Kerne
     const std::vector<Bytes> caches = {l3, Bytes(l3.value() / 2), Bytes(l3.value() / 4), machine.own_cache};
     k.laws = fit_kernels(result.times.calls, caches, device + "; " + versions, options.date);
     clock.note();
-    k.clock = clock.said(machine.governor);
+    const double on_core = result.times.share.on_core / result.times.share.passed;
+    k.clock = fmt::format("{}; times are a core's, which was ours {} of the time", clock.said(machine.governor),
+                          percent(on_core));
 
     result.notes.push_back(
         fmt::format("measured  memory {:.1f} GB/s, products {:.1f} GFLOP/s, a call {:.2f} us; clock {}",

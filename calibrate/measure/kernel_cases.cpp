@@ -11,6 +11,7 @@
 
 #include "base/random.hpp"
 #include "cost/kernel_law.hpp"
+#include "cost/stage_cost.hpp"
 
 namespace moesim {
 namespace {
@@ -270,7 +271,44 @@ Make expert_call(LayerShape s, std::vector<std::int64_t> rows, const SharedNumbe
     };
 }
 
-// Rows summed to tokens, `width` each; one each: rows that are multiplied and rounded on their own.
+Make round_call(LayerShape s, std::int64_t rows, const SharedNumbers& numbers) {
+    return [=](Backend& b, Stream& stream) -> std::function<void()> {
+        numbers->make(b, stream);
+        struct State {
+            Matrix rows;
+            Array<float> weights;
+        };
+        auto state = std::make_shared<State>();
+        state->rows = Matrix(b, Scalar::bf16, rows, s.hidden);
+        const ConstMatrixView from = numbers->rows(rows, s.hidden);
+        stream.copy(state->rows.view().data, from.data, (rows * from.stride) * value_bytes);
+        state->weights = on_device(b, stream, std::vector<float>(static_cast<std::size_t>(rows), 1.0F));
+        // Rounded again and again, rows stay what they are after the first time.
+        constexpr float step = 1.0F / 128;
+        return [=, &b, &stream] {
+            b.operations().round_products(stream, std::as_const(state->weights).view(), step, 64, state->rows.view());
+        };
+    };
+}
+
+// A product of a layer that is not an expert: of the attention block, or of a dense layer.
+Make dense_call(std::int64_t rows, std::int64_t outputs, std::int64_t inputs, const SharedNumbers& numbers) {
+    return [=](Backend& b, Stream& stream) -> std::function<void()> {
+        numbers->make(b, stream);
+        struct State {
+            Matrix out;
+            std::int64_t turn = 0;
+        };
+        auto state = std::make_shared<State>();
+        state->out = Matrix(b, Scalar::bf16, rows, outputs);
+        return [=, &b, &stream] {
+            b.operations().dense(stream, numbers->rows(rows, inputs), numbers->weights(state->turn++, outputs, inputs),
+                                 state->out.view());
+        };
+    };
+}
+
+// Rows summed to tokens, `width` each.
 Make combine_call(LayerShape s, std::int64_t tokens, std::int64_t width, const SharedNumbers& numbers) {
     return [=](Backend& b, Stream& stream) -> std::function<void()> {
         numbers->make(b, stream);
@@ -345,8 +383,11 @@ class Cases {
         for (const auto& rows : {even_rows(choices, s.local), skewed_rows(choices, s.local)})
             add(KernelOperation::expert_forward, fmt::format("{}, inner {}, {} experts", hidden, s.inner, s.local),
                 expert_counts(rows, s.hidden, s.inner, s.gated), expert_call(s, rows, numbers_));
-        add(KernelOperation::round_rows, hidden, round_counts(choices, s.hidden),
-            combine_call(s, choices, 1, numbers_));
+        add(KernelOperation::round_rows, hidden, round_counts(choices, s.hidden), round_call(s, choices, numbers_));
+        if (s.products > 0)
+            for (const auto& [n, k] : {std::pair(s.products, s.hidden), std::pair(s.hidden, s.products)})
+                add(KernelOperation::dense, fmt::format("{} x {}", n, k), dense_counts(t, n, k),
+                    dense_call(t, n, k, numbers_));
         for (const std::int64_t width : {std::int64_t{1}, s.top_k})
             add(KernelOperation::combine, hidden, combine_counts(t * width, t, s.hidden),
                 combine_call(s, t, width, numbers_));
@@ -386,12 +427,15 @@ KernelGrid kernel_grid(const Scenario& s, bool quick) {
     shape.local = std::max<std::int64_t>(1, s.model.experts / s.parallelism.expert);
     shape.top_k = s.model.top_k;
     shape.gated = s.model.gated;
+    if (s.model.attention)
+        shape.products = query_width(*s.model.attention, s.parallelism.tensor) +
+                         2 * key_width(*s.model.attention, s.parallelism.tensor);
     const std::int64_t parts = s.parallelism.data * s.schedule.micro_batches;
     const std::int64_t tokens = std::max<std::int64_t>(1, (s.batch.tokens() + parts - 1) / parts);
     return grid_of(shape, tokens, (tokens + s.schedule.chunks - 1) / s.schedule.chunks, quick);
 }
 
-KernelGrid default_kernel_grid(bool quick) { return grid_of({1024, 2048, 32, 4, 2, 8, true}, 1024, 256, quick); }
+KernelGrid default_kernel_grid(bool quick) { return grid_of({1024, 2048, 32, 4, 2, 8, 1536, true}, 1024, 256, quick); }
 
 std::vector<KernelCase> kernel_cases(const KernelGrid& grid, std::int64_t cold, std::int64_t memory) {
     Cases cases(cold, memory);

@@ -61,7 +61,7 @@ std::vector<LinkCase> link_cases(const Fabric& fabric, Bytes usual, bool quick) 
                  {{from, to, bytes}, {to, from, bytes}},
                  true});
         }
-    for (double size = u / 16; size <= 4 * u; size *= quick ? 8 : 4)
+    for (double size = u / 16; size <= 4 * u; size *= quick ? 5.6 : 2.8)
         cases.push_back(all_pairs(fabric, fmt::format("all pairs, {:.0f} B", size),
                                   [&](std::size_t, std::size_t) { return size; }));
     const std::size_t hot = fabric.ranks() / 2;

@@ -67,6 +67,15 @@ MemoryInfo parse_memory_info(std::string_view text) {
     return memory;
 }
 
+std::optional<Bytes> parse_cache_size(std::string_view text) {
+    const auto number = leading_number(text);
+    const auto unit = text.find_first_not_of("0123456789");
+    if (!number || *number < 1 || unit == text.npos) return std::nullopt;
+    const std::int64_t factor = text[unit] == 'K' ? 1 << 10 : text[unit] == 'M' ? 1 << 20 : 0;
+    if (factor == 0 || *number > 1e9) return std::nullopt;
+    return Bytes(static_cast<std::int64_t>(*number) * factor);
+}
+
 Machine this_machine() {
     Machine m;
     char host[256] = {};
@@ -75,9 +84,10 @@ Machine this_machine() {
     m.model = cpu.model.empty() ? "unknown processor" : cpu.model;
     m.cores = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
     m.memory = parse_memory_info(read_system_file("/proc/meminfo"));
-    const std::int64_t last_level = ::sysconf(_SC_LEVEL3_CACHE_SIZE), second = ::sysconf(_SC_LEVEL2_CACHE_SIZE);
-    m.cache = Bytes(last_level > 0 ? last_level : 32 << 20);
-    m.own_cache = Bytes(second > 0 ? second : 1 << 20);
+    // Of the files, not sysconf(), which in virtual machines counts what belongs to other cores.
+    const std::string caches = "/sys/devices/system/cpu/cpu0/cache/index";
+    m.own_cache = parse_cache_size(read_system_file((caches + "2/size").c_str())).value_or(Bytes(1 << 20));
+    m.cache = parse_cache_size(read_system_file((caches + "3/size").c_str())).value_or(Bytes(32 << 20));
     std::string governor = read_system_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     while (!governor.empty() && governor.back() == '\n') governor.pop_back();
     if (!governor.empty()) m.governor = governor;

@@ -21,6 +21,9 @@ struct MemoryInfo {
 };
 MemoryInfo parse_memory_info(std::string_view proc_meminfo);
 
+// "32768K", "1M"; nothing where it is something else.
+std::optional<Bytes> parse_cache_size(std::string_view sysfs_size);
+
 struct Machine {
     std::string host;   // name in its network
     std::string model;  // of the processor; "unknown processor" where nothing is said

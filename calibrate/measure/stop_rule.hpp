@@ -1,5 +1,6 @@
 #pragma once
 // When there are samples enough.
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -39,6 +40,21 @@ class MedianWithin final : public StopRule {
     double share_;
     Seconds budget_;
     std::size_t least_, most_;
+};
+
+// Another rule, but out of time from two samples on once a moment has come, whatever the samples' own clock says.
+class Until final : public StopRule {
+  public:
+    using Clock = std::chrono::steady_clock;
+    Until(Clock::time_point end, const StopRule& rule) : end_(end), rule_(rule) {}  // refers to the rule
+    [[nodiscard]] Verdict after(std::span<const Seconds> samples, Seconds spent) const override {
+        const Verdict v = rule_.after(samples, spent);
+        return v == Verdict::more && samples.size() >= 2 && Clock::now() >= end_ ? Verdict::out_of_time : v;
+    }
+
+  private:
+    Clock::time_point end_;
+    const StopRule& rule_;
 };
 
 }  // namespace moesim

@@ -31,12 +31,16 @@ class Timer {
             return skip(c, fmt::format("calls longer than {:.1f} s", options_.longest_call.value()));
         if (spent() > options_.budget) return skip(c, "no time left");
         const auto run = c.make(backend_, *stream_);
-        const Seconds left(std::max(0.0, (options_.budget.value() - spent().value())));
-        const MedianWithin rule(options_.share, left * (1 / static_cast<double>(cases_left)));
+        const Seconds each = (options_.budget - spent()) * (1 / static_cast<double>(cases_left));
+        const MedianWithin within(options_.share, each);
+        const Until rule(
+            Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(each.value())),
+            within);
         // A run that does not count is one of few, where runs are long.
         LoopOptions loop;
         loop.warm_up = expected > 0.1 * options_.longest_call.value() ? 1 : 2;
-        Timing timing = measure(by_events(*stream_, run), rule, loop);
+        Timing timing =
+            measure(options_.on_core ? by_core_time(run, times_.share) : by_events(*stream_, run), rule, loop);
         rate = timing.median.value() / work_of(c.counts);
         times_.calls.push_back({c.operation, c.shape, c.counts, std::move(timing)});
     }

@@ -17,6 +17,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t tag = 77;
 
+Clock::duration as_duration(Seconds s) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s.value()));
+}
+
 Seconds now() { return Seconds(std::chrono::duration<double>(Clock::now().time_since_epoch()).count()); }
 
 std::vector<double> doubles_of(const std::vector<std::vector<std::byte>>& parts) {
@@ -151,9 +155,11 @@ std::vector<LinkTimes> time_links(Transport& transport, const std::vector<LinkCa
     std::vector<LinkTimes> times;
     const Seconds begin = now();
     for (std::size_t i = 0; i < cases.size(); ++i) {
-        const double spent = now().value() - begin.value();
-        const Seconds left(std::max(0.0, options.budget.value() - spent) / static_cast<double>(cases.size() - i));
-        Timing timing = time_case(transport, cases[i], MedianWithin(options.share, left));
+        // Of the time that is left, what comes between the samples included.
+        const Seconds left(std::max(0.0, (options.budget - (now() - begin)).value()) /
+                           static_cast<double>(cases.size() - i));
+        const MedianWithin within(options.share, left);
+        Timing timing = time_case(transport, cases[i], Until(Clock::now() + as_duration(left), within));
         if (transport.rank() == RankId(0)) times.push_back({cases[i], std::move(timing)});
         progress(static_cast<double>(i + 1) / static_cast<double>(cases.size()));
     }
@@ -171,8 +177,8 @@ std::string link_samples_csv(const std::vector<LinkTimes>& times) {
 
 Interference interference(Transport& transport, const LinkCase& exchange, const std::function<void()>& work,
                           Seconds budget) {
-    const MedianWithin rule(0.03, budget * 0.5);
-    const Timing alone = time_case(transport, exchange, rule);
+    const MedianWithin within(0.03, budget * 0.4);
+    const Timing alone = time_case(transport, exchange, Until(Clock::now() + as_duration(budget * 0.4), within));
     // Work alone: each rank's own, as it is when all others compute as well.
     transport.barrier();
     const auto timed_work = [&] {
@@ -192,7 +198,7 @@ Interference interference(Transport& transport, const LinkCase& exchange, const 
         do beside.push_back(timed_work());
         while (!stop.stop_requested());
     });
-    const Timing together = time_case(transport, exchange, rule);
+    const Timing together = time_case(transport, exchange, Until(Clock::now() + as_duration(budget * 0.4), within));
     computing.request_stop();
     computing.join();
     // The last one may have had no messages beside it.

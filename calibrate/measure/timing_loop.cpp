@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "base/error.hpp"
 
@@ -16,6 +17,12 @@ double middle(const std::vector<double>& sorted) {
 void check(const LoopOptions& options) {
     if (options.warm_up < 1 || options.most_repeats < 1)
         throw InternalError("a timing loop needs a run before it counts, and at least one in a sample");
+}
+
+Seconds core_time() {
+    timespec t{};
+    if (::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0) throw InternalError("this system has no clock for a thread");
+    return Seconds(static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec));
 }
 
 struct WarmUp {
@@ -40,12 +47,16 @@ WarmUp warm_up(const Timed& work, const LoopOptions& options) {
 
 }  // namespace
 
-Timed by_wall_clock(std::function<void()> work) {
-    return [work = std::move(work)](std::int64_t repeats) {
+Timed by_core_time(std::function<void()> work, CoreShare& share) {
+    return [work = std::move(work), &share](std::int64_t repeats) {
         using Clock = std::chrono::steady_clock;
-        const auto begin = Clock::now();
+        const auto passed = Clock::now();
+        const Seconds begin = core_time();
         for (std::int64_t i = 0; i < repeats; ++i) work();
-        return Seconds(std::chrono::duration<double>(Clock::now() - begin).count());
+        const Seconds took = core_time() - begin;
+        share.on_core += took;
+        share.passed += Seconds(std::chrono::duration<double>(Clock::now() - passed).count());
+        return took;
     };
 }
 

@@ -11,8 +11,14 @@ namespace moesim {
 // Does the work so many times and says how long all of them took, by whatever clock is right for the device.
 using Timed = std::function<Seconds(std::int64_t repeats)>;
 
-// Timed by the clock of this machine.
-Timed by_wall_clock(std::function<void()> work);
+// How much of the time that passed the calling thread had a core to itself.
+struct CoreShare {
+    Seconds on_core, passed;
+};
+
+// Timed by what the calling thread has of a core: work that it does itself, on a machine that others use as well.
+// `share` is added to, and has to stay.
+Timed by_core_time(std::function<void()> work, CoreShare& share);
 
 struct LoopOptions {
     Seconds shortest{50e-6};   // of a sample: short work is repeated until it takes that long

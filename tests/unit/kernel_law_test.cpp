@@ -146,7 +146,7 @@ TEST_CASE("costs are found again, and none is negative", "[measure]") {
     CHECK(costs[2] == Approx(1e-8));
     CHECK(costs[4] == Approx(1e-10));
     // One reading that took twice as long bends nothing.
-    measured[7] = measured[7] * 2.0;
+    measured[7] = 2.0 * measured[7];
     const PerQuantity robust = least_costs(counts, measured);
     CHECK(robust[0] == Approx(2e-6).epsilon(0.05));
     CHECK(robust[4] == Approx(1e-10).epsilon(0.05));

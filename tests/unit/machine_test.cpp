@@ -16,6 +16,9 @@ TEST_CASE("processor, clocks and memory are read from /proc", "[measure]") {
     CHECK(parse_cpu_info("").model.empty());
     CHECK(parse_cpu_info("cpu MHz : nan\ncpu MHz : -3\ncpu MHz :").mhz.empty());
     CHECK(parse_memory_info("MemTotal: many kB").total == Bytes(0));
+    CHECK(parse_cache_size("32768K\n") == Bytes(33'554'432));
+    CHECK(parse_cache_size("1M") == Bytes(1'048'576));
+    for (const char* bad : {"", "K", "12", "12Q", "-3K", "1e30K"}) CHECK_FALSE(parse_cache_size(bad));
 }
 
 TEST_CASE("a clock that varied is said to", "[measure]") {

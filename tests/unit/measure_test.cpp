@@ -102,12 +102,14 @@ TEST_CASE("operations are timed by the device's own clock", "[measure]") {
 TEST_CASE("the grid has the scenario's shapes and sizes, and others around them", "[measure]") {
     // 64 tokens on 2 ranks in 2 micro-batches of 2 chunks: 16 tokens of a rank, 8 in a chunk; up to 32.
     Scenario s = tiny(2, 64);
+    s.model.attention = AttentionSpec{2, 1, 8, true};
     s.schedule.micro_batches = 2;
     s.schedule.chunks = 2;
     s.model.hidden = 96;
     for (const bool quick : {false, true}) {
         const KernelGrid grid = kernel_grid(s, quick);
         CHECK(grid.shapes.front().hidden == 96);
+        CHECK(grid.shapes.front().products == 32);  // queries 16, keys and values 8 each
         CHECK(grid.shapes.front().local == s.model.experts / 2);
         CHECK(grid.shapes[1].hidden == 48);
         CHECK(grid.tokens.front() == 4);
@@ -115,7 +117,7 @@ TEST_CASE("the grid has the scenario's shapes and sizes, and others around them"
         for (const std::int64_t t : {8, 16}) CHECK(std::count(grid.tokens.begin(), grid.tokens.end(), t) == 1);
         std::set<KernelOperation> operations;
         for (const KernelCase& c : kernel_cases(grid, 0, 1 << 30)) operations.insert(c.operation);
-        CHECK(operations.size() == static_cast<std::size_t>(KernelOperation::dense));
+        CHECK(operations.size() == static_cast<std::size_t>(KernelOperation::attention));  // all before it
     }
 }
 
