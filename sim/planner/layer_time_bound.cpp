@@ -93,8 +93,8 @@ Seconds LayerTimeModel::least_expert_time(LayerId layer, std::size_t slots, cons
 LayerTime LayerTimeModel::bound(LayerId layer, std::size_t slots, bool traffic) const {
     const LeastTraffic least = traffic ? least_traffic(*this, layer, slots) : LeastTraffic{};
     // A little less, for sums of many terms.
-    const auto link = [&](double rows, double bytes) { return link_time(rows * bytes * (1 - 1e-9)); };
-    return together(link(least.out, dispatch_bytes()), least_expert_time(layer, slots, least) * (1 - 1e-9),
+    const auto link = [&](double rows, double bytes) { return link_time(rows * bytes * (1 - 1e-10)); };
+    return together(link(least.out, dispatch_bytes()), least_expert_time(layer, slots, least) * (1 - 1e-10),
                     link(least.back, return_bytes()));
 }
 
