@@ -12,18 +12,23 @@
 namespace moesim::testbed {
 namespace {
 
-// What a link may send at once after it was idle: little, since it is time that a short transfer gets for nothing.
+// What a link may send at once after it was idle: little, since it is time that a short transfer gets for nothing, and
+// as much as timers may be late.
 constexpr double burst_seconds = 0.002;
-constexpr std::int64_t burst_packets = 2;  // at least
-constexpr std::int64_t output_limit = 65536;
+// What one connection may have in its host's queue: little, so that a host's connections take turns there, each soon.
+constexpr double turn_seconds = 0.0025;
+constexpr std::int64_t least_turn = 16384;             // bytes, of which a packet is not much less
 constexpr std::int64_t largest_queue = 2'000'000'000;  // bytes; tc takes 32 bits
+
+// Bytes of the packets that segmentation offload leaves together: what takes a link a millisecond, up to four. It is
+// below a burst, since a link cuts up what is longer, which takes three times the CPU.
+std::int64_t whole(BytesPerSecond rate, std::int64_t mtu) {
+    const std::int64_t packet = mtu + 14;
+    return packet * std::clamp<std::int64_t>(std::llround(rate.value() * 0.001) / packet, 1, 4);
+}
 
 std::string device(LinkId link) { return fmt::format("l{}", link.value()); }
 std::string bridge(VertexId vertex) { return fmt::format("v{}", vertex.value()); }
-
-// Bytes that segmentation offload leaves whole: what a link may send at once, since it cuts up what is longer, which
-// takes three times the CPU.
-std::int64_t whole(std::int64_t mtu) { return burst_packets * (mtu + 14); }
 
 // Lines for the batch mode of ip, bridge or tc.
 class Batch {
@@ -90,11 +95,16 @@ class Planner {
         // Connections are idle between one all-to-all and the next, and are to go on as they were; a new one is not to
         // begin with what an earlier one saw.
         text += "echo 0 >ipv4/tcp_slow_start_after_idle\necho 1 >ipv4/tcp_no_metrics_save\n";
-        // What one connection may have in its host's queue: little, so that a host's connections take turns there, and
-        // do not wait for what another one has put in before them. It is a share of the link that all get alike.
-        text += fmt::format("echo {} >ipv4/tcp_limit_output_bytes\n", output_limit);
+        text += fmt::format("echo {} >ipv4/tcp_limit_output_bytes\n", turn_of(h));
         text += "echo 0 >ipv4/conf/all/rp_filter\necho 0 >ipv4/conf/default/rp_filter\n";
         plan_.steps.push_back({{{"ip", "netns", "exec", h.name_space, "sh"}, text}, {}});
+    }
+
+    [[nodiscard]] std::int64_t turn_of(const Host& h) const {
+        BytesPerSecond slowest = fastest_link;
+        for (const Port& p : plan_.ports)
+            if (p.name_space == h.name_space) slowest = std::min(slowest, p.rate);
+        return std::max<std::int64_t>(least_turn, std::llround(slowest.value() * turn_seconds));
     }
 
     void add_cables() {
@@ -104,9 +114,9 @@ class Planner {
             switches.add("link add name {} mtu {} type bridge stp_state 0 mcast_snooping 0", bridge(v), mtu);
         std::map<std::string, Batch> direct;  // cables between two hosts, by the namespace that they are made in
         const auto end = [&](VertexId at, LinkId link) {
-            return is_host(at) ? fmt::format("name {} address {} mtu {} gso_max_size {}", device(link),
-                                             plan_.hosts[at.value()].mac, mtu, whole(mtu))
-                               : fmt::format("name {} mtu {} gso_max_size {}", device(link), mtu, whole(mtu));
+            const std::string name =
+                is_host(at) ? fmt::format("{} address {}", device(link), plan_.hosts[at.value()].mac) : device(link);
+            return fmt::format("name {} mtu {} gso_max_size {}", name, mtu, whole(fabric_.link(link).capacity, mtu));
         };
         for (const Port& p : plan_.ports) {
             if (p.back < p.link) continue;
@@ -247,7 +257,7 @@ std::vector<Port> ports(const Plan& plan, const Fabric& fabric, const Forwarding
         p.rate = link.capacity;
         p.wire_bits_per_s = wire_rate(link.capacity, plan.settings.mtu);
         p.burst_bytes =
-            std::max<std::int64_t>(whole(plan.settings.mtu), std::llround(link.capacity.value() * burst_seconds));
+            std::max<std::int64_t>(2 * (plan.settings.mtu + 14), std::llround(link.capacity.value() * burst_seconds));
         p.queue_bytes =
             p.burst_bytes +
             std::min<std::int64_t>(largest_queue, std::llround(link.capacity.value() * plan.settings.queue.value()));

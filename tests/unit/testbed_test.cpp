@@ -112,7 +112,8 @@ TEST_CASE("two hosts at one switch, command by command", "[testbed]") {
         text += to_text(s.command) + "\n" +
                 (s.command.argv[0] == "ip" && s.command.argv[2] == "exec" ? "" : s.command.input);
     // Vertices: gpu0, gpu1, leaf0 (2), spine (3). Links: gpu0's NIC up and down (0, 1), gpu1's (2, 3).
-    // 2 ms at 12.5 MB/s are 25,000 bytes, a queue of 2 s on top of them 25,025,000; two packets are 18,028.
+    // 2 ms at 12.5 MB/s are 25,000 bytes, a queue of 2 s on top of them 25,025,000. A millisecond is one packet of
+    // 9,014.
     CHECK(text ==
           "ip netns add moesim-t-switches\n"
           "ip netns add moesim-t-gpu0\n"
@@ -123,10 +124,10 @@ TEST_CASE("two hosts at one switch, command by command", "[testbed]") {
           "ip netns exec moesim-t-switches sh\n"
           "ip -n moesim-t-switches -batch -\n"
           "link add name v2 mtu 9000 type bridge stp_state 0 mcast_snooping 0\n"
-          "link add name l1 mtu 9000 gso_max_size 18028 type veth peer name l0 address 02:6d:6f:65:00:01 mtu 9000 "
-          "gso_max_size 18028 netns moesim-t-gpu0\n"
-          "link add name l3 mtu 9000 gso_max_size 18028 type veth peer name l2 address 02:6d:6f:65:00:02 mtu 9000 "
-          "gso_max_size 18028 netns moesim-t-gpu1\n"
+          "link add name l1 mtu 9000 gso_max_size 9014 type veth peer name l0 address 02:6d:6f:65:00:01 mtu 9000 "
+          "gso_max_size 9014 netns moesim-t-gpu0\n"
+          "link add name l3 mtu 9000 gso_max_size 9014 type veth peer name l2 address 02:6d:6f:65:00:02 mtu 9000 "
+          "gso_max_size 9014 netns moesim-t-gpu1\n"
           "link set l1 master v2 up\n"
           "link set l3 master v2 up\n"
           "link set v2 up\n"
