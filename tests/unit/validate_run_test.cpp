@@ -137,7 +137,7 @@ TEST_CASE("the document of a run reads back, and says where it is broken") {
     refused("/median_per_rank_s/1", nullptr, "$.median_per_rank_s[1]: found ");
     refused("/scenario/model/hidden", 0, "$.scenario.model.hidden: found 0");
     refused("/hosts", "a", "$.hosts: found \"a\"");
-    refused("/unknown", 1, "$.unknown: ");
+    refused("/unknown", 1, "$: found the unknown key \"unknown\"");
     nlohmann::json fewer = document;
     fewer["median_per_rank_s"].erase(1);
     CHECK_THROWS_WITH(parse_run(fewer, "run.json"),
