@@ -49,6 +49,10 @@ std::vector<Figure> figures_of(Kind kind) {
              [=](Profile& p, double v) { of(p, kind).overhead.value = Seconds(std::clamp(v, 1e-9, 1.0)); }}};
 }
 
+// A median that is known to a quarter. Single short messages on a machine with more ranks than cores are not, and would
+// only tell when the ranks had a core.
+bool well_known(const LinkTimes& t) { return (t.timing.high - t.timing.low).value() <= 0.5 * t.timing.median.value(); }
+
 // Where a fit starts: the wire's own rate, and what a byte takes more than the wire.
 void start(Profile& profile, const Fabric& fabric, Kind kind, const std::vector<LinkTimes>& times) {
     LinkProfile& l = of(profile, kind);
@@ -123,8 +127,10 @@ Seconds predict_links(const Fabric& fabric, const Profile& profile, const LinkCa
     return both * (1 / static_cast<double>(what.transfers.size()));
 }
 
-std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const std::vector<LinkTimes>& times,
+std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const std::vector<LinkTimes>& all,
                                    const std::string& how) {
+    std::vector<LinkTimes> times;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(times), well_known);
     std::set<Kind> kinds;
     for (const LinkTimes& t : times)
         for (const Transfer& transfer : t.what.transfers) kinds.insert(kind_of(fabric, transfer));
@@ -146,6 +152,9 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
         times.size(), percent(held_out.median), percent(held_out.p90), percent(held_out.max), held_out.n, residuals[1],
         residuals[19]);
     std::vector<std::string> notes;
+    if (times.size() < all.size())
+        notes.push_back(
+            fmt::format("left out  {} cases of messages, whose median is not known to 25%", all.size() - times.size()));
     for (const Kind kind : kinds) {
         LinkProfile& l = of(profile, kind);
         const std::string source = fmt::format("{} Fitted to ping-pongs and all-to-alls: {}.", how, worth);
@@ -154,7 +163,7 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
         l.half_size.source =
             "0: where a class of links has one rate it cannot be told from the overhead, which has it.";
         l.residuals = {residuals, source};
-        if (auto jitter = jitter_of(fabric, kind, times); !jitter.empty())
+        if (auto jitter = jitter_of(fabric, kind, all); !jitter.empty())
             l.jitter = {std::move(jitter), how + " Ping-pongs of one byte."};
         notes.push_back(fmt::format("fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us; {}",
                                     kind_names[static_cast<std::size_t>(kind)], l.efficiency.value,

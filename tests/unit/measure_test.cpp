@@ -129,13 +129,17 @@ TEST_CASE("link figures are found again from what the simulator says of them", "
     std::vector<LinkTimes> times;
     for (const LinkCase& c : link_cases(fabric, Bytes(65536), false)) {
         LinkTimes t{c, {}};
-        t.timing.median = predict_links(fabric, truth, c);
+        t.timing.median = t.timing.low = t.timing.high = predict_links(fabric, truth, c);
         t.timing.samples = {t.timing.median, 2 * t.timing.median};
         times.push_back(std::move(t));
     }
+    times.push_back(times.front());  // one that is not known well changes nothing
+    times.back().timing.median = Seconds(1);
+    times.back().timing.low = Seconds(0.1);
+    times.back().timing.high = Seconds(2);
     Profile p = ideal_profile();
     const auto notes = fit_links(p, fabric, times, "Made up.");
-    CHECK(notes.size() == 2);
+    CHECK(notes.size() == 3);
     CHECK(p.nvlink.efficiency.value == Approx(0.8).epsilon(0.01));
     CHECK(p.nvlink.overhead.value.value() == Approx(5e-6).epsilon(0.02));
     CHECK(p.nic.efficiency.value == Approx(0.6).epsilon(0.01));
