@@ -9,11 +9,8 @@
 
 #include "base/file.hpp"
 #include "base/machine_lacks.hpp"
-#include "calibrate/execute/execute.hpp"
 #include "calibrate/execute/reference.hpp"
-#include "calibrate/execute/run_document.hpp"
 #include "calibrate/execute/work_plan.hpp"
-#include "calibrate/mpi/session.hpp"
 #include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
 #include "config/scenario_json.hpp"
@@ -25,11 +22,10 @@ namespace moesim {
 namespace {
 
 struct Options {
-    std::string scenario, backend = "cpu";
+    ExecuteCommand command;
     std::optional<std::string> out, trace;
-    ExecuteOptions execute;
     double time_limit = 0;
-    bool check = false, json = false;
+    bool json = false;
 };
 
 bool is_first(const Transport& t) { return t.rank() == RankId(0); }
@@ -73,7 +69,7 @@ struct Prepared {
     std::unique_ptr<kernels::Backend> backend;
 };
 
-Prepared prepare(const Options& o, const Transport& transport) {
+Prepared prepare(const ExecuteCommand& o, const Transport& transport) {
     if (o.backend != "cpu")
         throw MachineLacks(fmt::format("--backend {}: ranks on GPUs are not built yet, expected cpu", o.backend));
     Scenario scenario = load_scenario(o.scenario);
@@ -100,18 +96,28 @@ std::vector<std::string> hosts_of(MpiSession& session) {
     session.abort(static_cast<int>(code));
 }
 
-void write_answer(const Options& o, Execution& done, const RunFacts& facts) {
-    const MeasuredRun run = summarize(done, facts);
-    const std::string document = to_json(run).dump(1) + "\n";
+void write_answer(const Options& o, const Executed& done) {
+    const std::string document = to_json(done.run).dump(1) + "\n";
     std::optional<PendingFile> out, trace;
     if (o.out) out.emplace(*o.out, document);
-    if (o.trace) trace.emplace(*o.trace, chrome_trace(done.result));
+    if (o.trace) trace.emplace(*o.trace, chrome_trace(done.execution.result));
     if (out) out->commit();
     if (trace) trace->commit();
-    print(o.json ? document : table(run));
+    print(o.json ? document : table(done.run));
 }
 
-void run(const Options& o, MpiSession& session) {
+void execute_and_write(Options o) {
+    o.command.execute.at_most = Seconds(o.time_limit);
+    MpiSession session;
+    const auto done = execute_scenario(o.command, session);
+    if (!done) return;
+    write_answer(o, *done);
+    require_reference(o.command, *done);
+}
+
+}  // namespace
+
+std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& session) {
     Transport& transport = session.transport();
     Prepared ready = together(transport, [&] { return prepare(o, transport); });
     RunFacts facts{std::string(ready.backend->name()), ready.backend->description(), session.version(),
@@ -129,38 +135,39 @@ void run(const Options& o, MpiSession& session) {
         give_up(session, ExitCode::own_fault, e.what());
     }
     bar.clear();
-    if (!done) return;
-    const bool same = !expected || *expected == done->checksum;
-    if (expected) facts.reference = same ? "the same as one process computes" : "not what one process computes";
-    write_answer(o, *done, facts);
-    if (!same)
+    if (!done) return std::nullopt;
+    if (expected)
+        facts.reference =
+            *expected == done->checksum ? "the same as one process computes" : "not what one process computes";
+    MeasuredRun run = summarize(*done, std::move(facts));
+    return Executed{std::move(*done), std::move(run), expected};
+}
+
+void require_reference(const ExecuteCommand& o, const Executed& done) {
+    if (done.expected && *done.expected != done.execution.checksum)
         throw CheckFailed(fmt::format("{}: found checksum {:016x}, expected {:016x}, which one process computes",
-                                      o.scenario, done->checksum, *expected));
+                                      o.scenario, done.execution.checksum, *done.expected));
 }
-
-void execute_command(Options o) {
-    o.execute.at_most = Seconds(o.time_limit);
-    MpiSession session;
-    run(o, session);
-}
-
-}  // namespace
 
 void add_execute_command(CLI::App& app) {
     auto options = std::make_shared<Options>();
     CLI::App* command =
         app.add_subcommand("execute", "Runs a scenario's pipeline for real: mpirun -np RANKS moesim execute SCENARIO");
-    command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file")->required();
+    command->add_option("SCENARIO", options->command.scenario, "moesim.scenario/1 file")->required();
     command->add_option("-o,--out", options->out, "a file for what was measured (moesim.run/1)");
     command->add_option("--trace", options->trace, "a file for the median run, as a simulation's trace.json has it");
-    command->add_option("--backend", options->backend, "cpu: a rank a process")->check(CLI::IsMember({"cpu", "cuda"}));
-    command->add_option("--repeats", options->execute.repeats, "runs that are kept (5)")->check(CLI::Range(1, 10'000));
-    command->add_option("--warm-up", options->execute.warm_up, "runs before them (1)")->check(CLI::Range(0, 10'000));
+    command->add_option("--backend", options->command.backend, "cpu: a rank a process")
+        ->check(CLI::IsMember({"cpu", "cuda"}));
+    command->add_option("--repeats", options->command.execute.repeats, "runs that are kept (5)")
+        ->check(CLI::Range(1, 10'000));
+    command->add_option("--warm-up", options->command.execute.warm_up, "runs before them (1)")
+        ->check(CLI::Range(0, 10'000));
     command->add_option("--time-limit", options->time_limit, "seconds after which no other run begins (none)")
         ->check(CLI::Range(0.0, 1e6));
-    command->add_flag("--check", options->check, "computes the same in one process, and exits with 1 where it differs");
+    command->add_flag("--check", options->command.check,
+                      "computes the same in one process, and exits with 1 where it differs");
     command->add_flag("--json", options->json, "the document on stdout instead of the table");
-    command->callback([options] { execute_command(*options); });
+    command->callback([options] { execute_and_write(*options); });
 }
 
 }  // namespace moesim

@@ -14,6 +14,7 @@
 #include "calibrate/validate/drawn_profile.hpp"
 #include "calibrate/validate/validate_run.hpp"
 #include "calibrate/validate_table.hpp"
+#include "cli/execute.hpp"
 #include "cli/output.hpp"
 #include "cli/planning_options.hpp"
 #include "cli/progress_bar.hpp"
@@ -29,7 +30,7 @@ struct Options {
     std::optional<std::string> scenario, table, profile, rows;
     std::vector<std::string> measured;
     std::size_t draws = 40;
-    bool json = false;
+    bool json = false, run = false;
     std::optional<double> max_error;
 };
 
@@ -73,9 +74,8 @@ Scenario to_predict(const Options& o, const MeasuredRun& run, const std::string&
     return scenario;
 }
 
-RunReport report_of(const Options& o, const std::string& file, const std::string& folder, ProgressBar& bar) {
-    const MeasuredRun run = parse_run(parse_json(read_file(file, max_json_bytes), file), file);
-    const Scenario scenario = to_predict(o, run, file);
+RunReport report_of(const Options& o, const MeasuredRun& run, const Scenario& scenario, const std::string& folder,
+                    ProgressBar& bar) {
     std::vector<NamedRun> runs = {{"as-fitted", scenario}};
     for (std::size_t d = 0; d < o.draws; ++d) {
         runs.push_back({"draw-" + std::to_string(d), scenario});
@@ -94,28 +94,54 @@ RunReport report_of(const Options& o, const std::string& file, const std::string
     return hold(run, first, predictions);
 }
 
-void validate_runs(const Options& o) {
-    const TemporaryFolder folder;
-    ProgressBar bar;
-    std::vector<RunReport> reports;
-    for (const std::string& file : o.measured) reports.push_back(report_of(o, file, folder.path(), bar));
-    bar.clear();
+// Prints the reports; then throws CheckFailed where one is beyond the bound.
+void answer(const Options& o, const std::vector<RunReport>& reports, const std::vector<std::string>& names) {
     print(o.json ? to_json(reports).dump(1) + "\n" : table(reports));
     for (std::size_t i = 0; o.max_error && i < reports.size(); ++i)
         if (const double worst = reports[i].worst_error(); worst > *o.max_error)
             throw CheckFailed(fmt::format("{}: found an error of {:.1f}%, expected at most {:.1f}% (--max-error)",
-                                          o.measured[i], 100 * worst, 100 * *o.max_error));
+                                          names[i], 100 * worst, 100 * *o.max_error));
+}
+
+void validate_runs(const Options& o) {
+    const TemporaryFolder folder;
+    ProgressBar bar;
+    std::vector<RunReport> reports;
+    for (const std::string& file : o.measured) {
+        const MeasuredRun run = parse_run(parse_json(read_file(file, max_json_bytes), file), file);
+        reports.push_back(report_of(o, run, to_predict(o, run, file), folder.path(), bar));
+    }
+    bar.clear();
+    answer(o, reports, o.measured);
+}
+
+// Executes first: all ranks come here, and rank 0 goes on.
+void run_and_validate(const Options& o) {
+    std::optional<MeasuredRun> run;
+    {
+        ExecuteCommand command;
+        command.scenario = *o.scenario;
+        MpiSession session;
+        if (auto done = execute_scenario(command, session)) run = std::move(done->run);
+    }
+    if (!run) return;
+    const TemporaryFolder folder;
+    ProgressBar bar;
+    const std::vector<RunReport> reports = {report_of(o, *run, to_predict(o, *run, "the run"), folder.path(), bar)};
+    bar.clear();
+    answer(o, reports, {*o.scenario});
 }
 
 void validate(const CLI::App& command, const Options& o) {
-    if (o.table.has_value() == !o.measured.empty())
-        throw InputError(fmt::format("validate: found {}, expected --measured or --table",
-                                     o.table ? "both --table and --measured" : "neither --table nor --measured"));
+    const int ways = (o.table ? 1 : 0) + (o.measured.empty() ? 0 : 1) + (o.run ? 1 : 0);
+    if (ways != 1)
+        throw InputError(fmt::format("validate: found {} of --table, --measured and --run, expected one", ways));
+    if (o.run && !o.scenario) throw InputError("SCENARIO: found nothing, expected a scenario to run (--run)");
     for (const char* option :
          o.table ? std::vector<const char*>{"SCENARIO", "--draws"} : std::vector<const char*>{"--rows"})
         if (command.count(option) > 0)
-            throw InputError(fmt::format("{}: found with {}, expected with {}", option,
-                                         o.table ? "--table" : "--measured", o.table ? "--measured" : "--table"));
+            throw InputError(fmt::format("{}: found with {}, expected with {}", option, o.table ? "--table" : "a run",
+                                         o.table ? "a run" : "--table"));
     if (o.table && !o.profile) throw InputError("--profile: found nothing, expected a moesim.profile/1 file (--table)");
     if (o.scenario && o.measured.size() > 1)
         throw InputError(
@@ -124,6 +150,8 @@ void validate(const CLI::App& command, const Options& o) {
                         o.measured.size()));
     if (o.table)
         validate_a_table(o);
+    else if (o.run)
+        run_and_validate(o);
     else
         validate_runs(o);
 }
@@ -136,6 +164,8 @@ void add_validate_command(CLI::App& app) {
     command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file (the scenario that the run has)");
     command->add_option("--measured", options->measured,
                         "what moesim execute wrote; of several runs also: are they ranked alike");
+    command->add_flag("--run", options->run,
+                      "executes SCENARIO first: mpirun -np RANKS moesim validate SCENARIO --run");
     command->add_option("--table", options->table, "a table of timed calls, of the kinds that calibrate --from reads");
     command->add_option("--profile", options->profile,
                         "moesim.profile/1 file (with --measured: in the place of the scenario's)");
