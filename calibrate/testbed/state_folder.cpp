@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::array<std::string_view, 3> kind_names = {"netns", "cgroup", "setting"};  // as Made::Kind has them
-constexpr int patience = 100;  // times 10 ms, for commands of a process that was killed
+constexpr int patience = 1000;  // times 10 ms, for commands of a process that was killed
 
 }  // namespace
 
