@@ -38,6 +38,10 @@ void end_processes(const Made& made, Machine& machine) {
 }
 
 void remove_one(const Made& made, Machine& machine) {
+    if (made.kind == Made::Kind::setting) {
+        machine.run({{"tee", made.path()}, made.name.substr(made.name.find('=') + 1)});
+        return;
+    }
     end_processes(made, machine);
     const Command command = made.kind == Made::Kind::name_space ? Command{{"ip", "netns", "delete", made.name}, ""}
                                                                 : Command{{"rmdir", made.name}, ""};
@@ -59,7 +63,7 @@ void ThisMachine::wait_a_little() { std::this_thread::sleep_for(std::chrono::mil
 
 void build(const Plan& plan, const StateFolder& folder, Machine& machine, const std::function<void()>& before_each) {
     for (const Step& s : plan.steps)
-        if (s.makes && machine.exists(s.makes->path()))
+        if (s.makes && s.makes->kind != Made::Kind::setting && machine.exists(s.makes->path()))
             throw InputError(
                 fmt::format("{}: found it there, which no testbed has written down; expected the name to "
                             "be free: another --name is needed",

@@ -52,6 +52,10 @@ class Planner {
         : plan_(plan), fabric_(fabric), forwarding_(forwarding) {}
 
     void write(const std::optional<CpuGroups>& groups) {
+        if (plan_.settings.backlog < least_backlog)
+            plan_.steps.push_back(
+                {{{"tee", backlog_file}, fmt::format("{}", least_backlog)},
+                 Made{Made::Kind::setting, fmt::format("{}={}", backlog_file, plan_.settings.backlog)}});
         add_name_space(plan_.switches);
         for (const Host& h : plan_.hosts) add_name_space(h.name_space);
         add_name_space(plan_.control);
@@ -95,11 +99,15 @@ class Planner {
         // Connections are idle between one all-to-all and the next, and are to go on as they were; a new one is not to
         // begin with what an earlier one saw.
         text += "echo 0 >ipv4/tcp_slow_start_after_idle\necho 1 >ipv4/tcp_no_metrics_save\n";
+        // Nothing is lost, and what is late is only waiting in a queue: to probe for it would send it twice.
+        text += "echo 0 >ipv4/tcp_early_retrans\n";
         text += fmt::format("echo {} >ipv4/tcp_limit_output_bytes\n", turn_of(h));
         text += "echo 0 >ipv4/conf/all/rp_filter\necho 0 >ipv4/conf/default/rp_filter\n";
         plan_.steps.push_back({{{"ip", "netns", "exec", h.name_space, "sh"}, text}, {}});
     }
 
+    // Milliseconds after which TCP may take something for lost: a full queue, and some.
+    [[nodiscard]] std::int64_t longest_wait() const { return std::llround(1000 * plan_.settings.queue.value()) + 1000; }
     [[nodiscard]] std::int64_t turn_of(const Host& h) const {
         BytesPerSecond slowest = fastest_link;
         for (const Port& p : plan_.ports)
@@ -175,8 +183,8 @@ class Planner {
             if (const auto next = forwarding_.next[rank][to]) {
                 const Host& other = plan_.hosts[to];
                 batch.add("neighbor add {} lladdr {} dev {} nud permanent", other.address, other.mac, device(*next));
-                batch.add("route add {} dev {} src {} initcwnd {} initrwnd {}", other.address, device(*next), h.address,
-                          plan_.settings.window, plan_.settings.window);
+                batch.add("route add {} dev {} src {} rto_min {}ms initcwnd {} initrwnd {}", other.address,
+                          device(*next), h.address, longest_wait(), plan_.settings.window, plan_.settings.window);
             }
         plan_.steps.push_back(batch.step("ip", h.name_space));
     }
@@ -268,7 +276,10 @@ std::vector<Port> ports(const Plan& plan, const Fabric& fabric, const Forwarding
 
 }  // namespace
 
-std::string Made::path() const { return kind == Kind::name_space ? "/run/netns/" + name : name; }
+std::string Made::path() const {
+    if (kind == Kind::name_space) return "/run/netns/" + name;
+    return kind == Kind::setting ? name.substr(0, name.find('=')) : name;
+}
 
 std::int64_t wire_rate(BytesPerSecond rate, std::int64_t mtu) {
     return std::llround(8 * rate.value() * static_cast<double>(mtu + 14) / static_cast<double>(mtu - 52));

@@ -11,15 +11,21 @@
 
 namespace moesim::testbed {
 
+// The machine's own limit on packets that wait for a core, and what it has to be at least: a core that is busy
+// otherwise lets more of them wait than the kernel's 1000, and what is dropped costs seconds.
+inline constexpr const char* backlog_file = "/proc/sys/net/core/netdev_max_backlog";
+inline constexpr std::int64_t least_backlog = 100000;
+
 // How TCP and the links' queues are set. The defaults are those that gave the most even times (README, "A cluster on
 // one machine").
 struct Settings {
     std::string congestion_control = "reno";
-    Seconds queue{2};           // what a link's queue holds, in time at the link's rate
-    Bytes eager{4 << 20};       // MPI messages up to this size are sent at once
-    Bytes buffer{16 << 20};     // of a socket, each way, at most; above the largest message
-    std::int64_t mtu = 9000;    // bytes of an IP packet
-    std::int64_t window = 100;  // packets that a connection may begin with
+    Seconds queue{2};                      // what a link's queue holds, in time at the link's rate
+    Bytes eager{4 << 20};                  // MPI messages up to this size are sent at once
+    Bytes buffer{16 << 20};                // of a socket, each way, at most; above the largest message
+    std::int64_t mtu = 9000;               // bytes of an IP packet
+    std::int64_t backlog = least_backlog;  // what backlog_file has before anything is built
+    std::int64_t window = 100;             // packets that a connection may begin with
 };
 
 // Where a control group with a limit on CPU time can be made.
@@ -30,8 +36,8 @@ struct CpuGroups {
 
 // What outlives the command that made it.
 struct Made {
-    enum class Kind : unsigned char { name_space, cpu_group } kind = Kind::name_space;
-    std::string name;  // a group's is its path
+    enum class Kind : unsigned char { name_space, cpu_group, setting } kind = Kind::name_space;
+    std::string name;  // a group's is its path; a setting's is "PATH=VALUE", the value that it had before
     [[nodiscard]] std::string path() const;
     bool operator==(const Made&) const = default;
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -19,7 +20,8 @@ namespace moesim::testbed {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int patience = 100;  // times 10 ms, for commands of a process that was killed
+constexpr std::array<std::string_view, 3> kind_names = {"netns", "cgroup", "setting"};  // as Made::Kind has them
+constexpr int patience = 1000;  // times 10 ms, for commands of a process that was killed
 
 }  // namespace
 
@@ -81,7 +83,7 @@ StateFolder::~StateFolder() {
 
 void StateFolder::write_down(const Made& made) const {
     std::ofstream out(path_ / "made", std::ios::app);
-    out << (made.kind == Made::Kind::name_space ? "netns " : "cgroup ") << made.name << std::endl;
+    out << kind_names.at(static_cast<std::size_t>(made.kind)) << ' ' << made.name << std::endl;
     if (!out) throw InputError(fmt::format("{}: cannot be written", (path_ / "made").string()));
 }
 
@@ -89,7 +91,8 @@ std::vector<Made> StateFolder::made() const {
     std::vector<Made> all;
     std::ifstream in(path_ / "made");
     for (std::string kind, name; in >> kind >> name;)
-        all.push_back({kind == "netns" ? Made::Kind::name_space : Made::Kind::cpu_group, name});
+        for (std::size_t k = 0; k < kind_names.size(); ++k)
+            if (kind == kind_names.at(k)) all.push_back({static_cast<Made::Kind>(k), name});
     return all;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -85,7 +86,9 @@ Json up(const Request& request, Machine& machine) {
     static_cast<void>(plan(request.name, fabric, request.topology, request.settings, {}, {}));
     require_root("up");
     const auto groups = cpus.empty() ? std::nullopt : std::optional(this_machines_cpu_groups());
-    const Plan made = plan(request.name, fabric, request.topology, request.settings, cpus, groups);
+    Settings settings = request.settings;
+    if (std::ifstream backlog(backlog_file); !(backlog >> settings.backlog)) settings.backlog = least_backlog;
+    const Plan made = plan(request.name, fabric, request.topology, settings, cpus, groups);
     const HeldSignals signals;
     const StateFolder folder = StateFolder::make(request.root, request.name);
     try {

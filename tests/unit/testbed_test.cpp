@@ -32,7 +32,9 @@ TopologySpec two_hosts() {
 }
 
 Plan plan_of(const TopologySpec& topology, const std::map<std::size_t, double>& cpus = {}) {
-    return plan("t", build_fabric(topology), "t.json", {}, cpus, CpuGroups{1, "/groups"});
+    Settings settings;
+    settings.backlog = 1000;
+    return plan("t", build_fabric(topology), "t.json", settings, cpus, CpuGroups{1, "/groups"});
 }
 
 std::string refusal_of(const TopologySpec& topology) {
@@ -49,7 +51,8 @@ struct Killed {};
 // A machine that only remembers what there is, and on which the n-th command fails, or ends moesim.
 class FakeMachine final : public Machine {
   public:
-    std::set<std::string> there;           // paths
+    std::set<std::string> there;  // paths
+    std::string backlog = "1000";
     std::map<std::string, int> processes;  // by namespace or group
     std::size_t runs = 0, fail_at = ~std::size_t{0}, die_at = ~std::size_t{0};
     std::vector<std::string> removed;  // in order
@@ -67,12 +70,15 @@ class FakeMachine final : public Machine {
         if (a[0] == "cat") return running(a[1].substr(0, a[1].rfind('/')));
         if (space && a[2] == "delete") return remove("/run/netns/" + a[3]);
         if (a[0] == "rmdir") return remove(a[1]);
+        if (a[0] == "tee" && a[1] == backlog_file) backlog = c.input;
         if (now == fail_at) throw CommandFailed("asked to fail");
         if (space && a[2] == "add") return make("/run/netns/" + a[3]);
         if (a[0] == "mkdir") return make(a[1]);
         return "";
     }
-    [[nodiscard]] bool exists(const std::string& path) const override { return there.count(path) > 0; }
+    [[nodiscard]] bool exists(const std::string& path) const override {
+        return path == backlog_file || there.count(path) > 0;
+    }
     void wait_a_little() override {}
 
   private:
@@ -115,6 +121,8 @@ TEST_CASE("two hosts at one switch, command by command", "[testbed]") {
     // 2 ms at 12.5 MB/s are 25,000 bytes, a queue of 2 s on top of them 25,025,000. A millisecond is one packet of
     // 9,014.
     CHECK(text ==
+          "tee /proc/sys/net/core/netdev_max_backlog\n"
+          "100000"
           "ip netns add moesim-t-switches\n"
           "ip netns add moesim-t-gpu0\n"
           "ip netns add moesim-t-gpu1\n"
@@ -148,13 +156,13 @@ TEST_CASE("two hosts at one switch, command by command", "[testbed]") {
           "link set l0 arp off up\n"
           "address add 10.77.0.1/16 dev l0 noprefixroute\n"
           "neighbor add 10.77.0.2 lladdr 02:6d:6f:65:00:02 dev l0 nud permanent\n"
-          "route add 10.77.0.2 dev l0 src 10.77.0.1 initcwnd 100 initrwnd 100\n"
+          "route add 10.77.0.2 dev l0 src 10.77.0.1 rto_min 3000ms initcwnd 100 initrwnd 100\n"
           "ip -n moesim-t-gpu1 -batch -\n"
           "link set lo up\n"
           "link set l2 arp off up\n"
           "address add 10.77.0.2/16 dev l2 noprefixroute\n"
           "neighbor add 10.77.0.1 lladdr 02:6d:6f:65:00:01 dev l2 nud permanent\n"
-          "route add 10.77.0.1 dev l2 src 10.77.0.2 initcwnd 100 initrwnd 100\n"
+          "route add 10.77.0.1 dev l2 src 10.77.0.2 rto_min 3000ms initcwnd 100 initrwnd 100\n"
           "ip -n moesim-t-control -batch -\n"
           "link set lo up\n"
           "link add name control type bridge stp_state 0\n"
@@ -239,6 +247,7 @@ TEST_CASE("whichever command of a testbed fails, nothing is left", "[testbed][pr
         CHECK(machine.runs == at + 1);
         remove(state, machine);
         CHECK(machine.there.empty());
+        CHECK(machine.backlog == "1000");
         CHECK(folder.names().empty());
         CHECK(machine.removed.size() <= all_made.size());
     }
@@ -266,6 +275,7 @@ TEST_CASE("wherever moesim is killed, another one removes what there is of a tes
             remove(StateFolder::open(folder.path() / "root", "t"), machine);
         }
         CHECK(machine.there.empty());
+        CHECK(machine.backlog == "1000");
         CHECK(folder.names().empty());
     }
     CHECK(commands > 10);
