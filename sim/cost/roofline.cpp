@@ -8,7 +8,7 @@ namespace moesim {
 namespace {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-double real(std::int64_t v) { return static_cast<double>(v); }
+double as_double(std::int64_t v) { return static_cast<double>(v); }
 
 }  // namespace
 
@@ -28,7 +28,7 @@ Seconds Roofline::matmul(const MatmulProfile& kind, Dtype dtype, std::span<const
         tiles += ceil_div(r, kind.tile_m.value) * ceil_div(n, kind.tile_n.value);
     }
     if (active == 0) return {};
-    const double elements = real(active) * real(n) * real(k) + real(all_rows) * real(n + k);
+    const double elements = as_double(active) * as_double(n) * as_double(k) + as_double(all_rows) * as_double(n + k);
     return profile_.launch.value + std::max(waves(kind, dtype, tiles, k), memory(elements * bytes_of(dtype)));
 }
 
@@ -36,8 +36,9 @@ Seconds Roofline::waves(const MatmulProfile& kind, Dtype dtype, std::int64_t til
     const std::int64_t sms = profile_.multiprocessors.value;
     std::int64_t parts = 1;
     if (kind.split_depth) parts = std::max<std::int64_t>(1, std::min(sms / tiles, k / kind.split_depth->value));
-    const double tile_flops = 2.0 * real(kind.tile_m.value) * real(kind.tile_n.value) * real(k) / real(parts);
-    const Flops padded(real(ceil_div(tiles, sms)) * real(sms) * tile_flops);
+    const double tile_flops =
+        2.0 * as_double(kind.tile_m.value) * as_double(kind.tile_n.value) * as_double(k) / as_double(parts);
+    const Flops padded(as_double(ceil_div(tiles, sms)) * as_double(sms) * tile_flops);
     return padded / (profile_.peak(dtype)->value * kind.efficiency.value);
 }
 
@@ -51,9 +52,9 @@ Seconds Roofline::waves_at_least(const MatmulProfile& kind, Dtype dtype, const M
 Seconds Roofline::mean_at_least(const MatmulProfile& kind, Dtype dtype, const Means& mean, std::int64_t n,
                                 std::int64_t k) const {
     if (mean.rows <= 0) return {};
-    const Flops flops(mean.tiles * real(ceil_div(n, kind.tile_n.value)) * 2.0 * real(kind.tile_m.value) *
-                      real(kind.tile_n.value) * real(k));
-    const double elements = mean.groups * real(n) * real(k) + mean.rows * real(n + k);
+    const Flops flops(mean.tiles * as_double(ceil_div(n, kind.tile_n.value)) * 2.0 * as_double(kind.tile_m.value) *
+                      as_double(kind.tile_n.value) * as_double(k));
+    const double elements = mean.groups * as_double(n) * as_double(k) + mean.rows * as_double(n + k);
     return profile_.launch.value +
            std::max(flops / (profile_.peak(dtype)->value * kind.efficiency.value), memory(elements * bytes_of(dtype)));
 }

@@ -13,7 +13,7 @@
 namespace moesim {
 namespace {
 
-double real(std::size_t v) { return static_cast<double>(v); }
+double as_double(std::size_t v) { return static_cast<double>(v); }
 
 // The most rows that positions compute in some time, each as much as its speed lets it.
 double rows_within(const StageCost& cost, std::span<const double> speeds, Seconds time, std::int64_t most) {
@@ -32,7 +32,7 @@ double rows_within(const StageCost& cost, std::span<const double> speeds, Second
 // No sharing out of so many rows over positions of these speeds ends earlier.
 Seconds least_of_shared(const StageCost& cost, std::span<const double> speeds, double rows) {
     const auto [slowest, fastest] = std::minmax_element(speeds.begin(), speeds.end());
-    const auto even = static_cast<std::int64_t>(std::ceil(rows / real(speeds.size()) - 1e-6));
+    const auto even = static_cast<std::int64_t>(std::ceil(rows / as_double(speeds.size()) - 1e-6));
     if (even <= 0) return {};
     if (*slowest == *fastest) return cost.expert(std::array{even}) * (1 / *fastest);
     const auto all = static_cast<std::int64_t>(std::ceil(rows));
@@ -64,7 +64,7 @@ Seconds LayerTimeModel::least_expert_time(LayerId layer, std::size_t slots, cons
     const double slowest = *std::min_element(speeds.begin(), speeds.end());
     const double fastest = *std::max_element(speeds.begin(), speeds.end());
     // The rows of each expert of a position may have been rounded down by a half.
-    Seconds least = least_of_shared(cost_, speeds, rows - 0.5 * real(std::min(slots, experts()) * positions()));
+    Seconds least = least_of_shared(cost_, speeds, rows - 0.5 * as_double(std::min(slots, experts()) * positions()));
     const std::vector<std::int64_t> each((used + positions() - 1) / positions(), 1);
     least = std::max(least, cost_.expert(each) * (1 / fastest));
     if (slots * positions() > experts()) return least;
@@ -75,8 +75,8 @@ Seconds LayerTimeModel::least_expert_time(LayerId layer, std::size_t slots, cons
     for (const std::int64_t c : count) all.push_back(c > 0 ? rows_of(c) : 0);
     std::optional<double> copies;
     // Whether copies are fewer than rows is seen after rounding, of each expert's rows and of the copies.
-    if (traffic.shared * scale_ > 0.5 * real(slots + 1) + 1e-6)
-        copies = std::max(0.0, traffic.received * scale_ / real(positions()) - 0.5);
+    if (traffic.shared * scale_ > 0.5 * as_double(slots + 1) + 1e-6)
+        copies = std::max(0.0, traffic.received * scale_ / as_double(positions()) - 0.5);
     least = std::max(least, cost_.expert_at_least(all, static_cast<std::int64_t>(positions()), copies) * (1 / fastest));
     // No slot is free: `slots` experts are on every position: the lightest or heavier ones on the slowest, and all
     // but one of the lightest or heavier ones beside the heaviest.
@@ -101,7 +101,7 @@ LayerTime LayerTimeModel::bound(LayerId layer, std::size_t slots, bool traffic) 
 Seconds LayerTimeModel::mean_bound(std::size_t slots) const {
     std::vector<Seconds> each(layers());
     tbb::parallel_for(std::size_t{0}, layers(), [&](std::size_t l) { each[l] = bound(LayerId(l), slots).total; });
-    return std::accumulate(each.begin(), each.end(), Seconds{}) * (1 / real(std::max<std::size_t>(layers(), 1)));
+    return std::accumulate(each.begin(), each.end(), Seconds{}) * (1 / as_double(std::max<std::size_t>(layers(), 1)));
 }
 
 }  // namespace moesim
