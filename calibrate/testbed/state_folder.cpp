@@ -21,7 +21,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::array<std::string_view, 3> kind_names = {"netns", "cgroup", "setting"};  // as Made::Kind has them
-constexpr int patience = 1000;  // times 10 ms, for commands of a process that was killed
+// Times 10 ms, for commands of a process that was killed: they wait for the kernel, which on a busy machine takes many
+// seconds to remove earlier namespaces.
+constexpr int patience = 6000;
 
 }  // namespace
 
