@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <ranges>
 #include <sstream>
 #include <thread>
 
@@ -78,9 +77,9 @@ void build(const Plan& plan, const StateFolder& folder, Machine& machine, const 
 void remove(const StateFolder& folder, Machine& machine) {
     const auto made = folder.made();
     std::string left;
-    for (const Made& m : made | std::views::reverse) {
+    for (auto m = made.rbegin(); m != made.rend(); ++m) {
         try {
-            if (machine.exists(m.path())) remove_one(m, machine);
+            if (machine.exists(m->path())) remove_one(*m, machine);
         } catch (const Error& e) {  // the others can go nevertheless
             left += fmt::format("{}{}", left.empty() ? "" : "; ", e.what());
         }

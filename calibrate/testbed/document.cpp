@@ -76,7 +76,8 @@ Json to_json(const Plan& plan, const Fabric& fabric, const TopologySpec& topolog
     return j;
 }
 
-std::string table(const Json& j) {
+std::string table(const Json& document) {
+    const Json& j = document;
     std::string text = fmt::format("{}: {}, {} hosts in network namespaces\n\n", j["name"].get<std::string>(),
                                    j["topology"]["name"].get<std::string>(), j["hosts"].size());
     text += fmt::format("links        {}\n", links_line(j));

@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::array<std::string_view, 3> kind_names = {"netns", "cgroup", "setting"};  // as Made::Kind has them
-constexpr int patience = 1000;  // times 10 ms, for commands of a process that was killed
 
 }  // namespace
 
@@ -50,7 +49,7 @@ StateFolder StateFolder::make(const fs::path& root, const std::string& name) {
     return open(root, name);
 }
 
-StateFolder StateFolder::open(const fs::path& root, const std::string& name) {
+StateFolder StateFolder::open(const fs::path& root, const std::string& name, int patience) {
     check_name(name);
     const fs::path path = root / name;
     // Inherited by the commands that are run: what a killed process had begun ends before another one looks.
@@ -59,9 +58,12 @@ StateFolder StateFolder::open(const fs::path& root, const std::string& name) {
         throw InputError(
             fmt::format("{}: found no testbed of that name, expected one that moesim testbed up made", path.string()));
     StateFolder folder(path, lock);
-    if (flock(lock, LOCK_EX | LOCK_NB) != 0)
-        throw InputError(
-            fmt::format("{}: found another process that builds or removes this testbed, expected none", path.string()));
+    for (int i = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; ++i) {
+        if (i == patience)
+            throw InputError(fmt::format("{}: found another process that builds or removes this testbed, expected none",
+                                         path.string()));
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     return folder;
 }
 

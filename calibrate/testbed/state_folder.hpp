@@ -19,8 +19,9 @@ class StateFolder {
     // Makes it. Throws InputError where it is there already, or cannot be made.
     static StateFolder make(const std::filesystem::path& root, const std::string& name);
     // Of a testbed that is there, whole or not. Throws InputError where none is, or another process builds or removes
-    // it.
-    static StateFolder open(const std::filesystem::path& root, const std::string& name);
+    // it, also after `patience` times 10 ms: commands of a process that was killed may wait for a busy machine's
+    // kernel.
+    static StateFolder open(const std::filesystem::path& root, const std::string& name, int patience = 500);
     // Names of those in `root`, in order.
     static std::vector<std::string> names(const std::filesystem::path& root);
 

@@ -99,7 +99,7 @@ Json up(const Request& request, Machine& machine) {
         write_script(folder.path() / "agent", launch_agent(made));
         const CpuCost cost = least_cost(made, fabric, stop_if_asked);
         check_cost(cost, request);
-        const Json document = to_json(made, fabric, topology, folder.path(), cost);
+        Json document = to_json(made, fabric, topology, folder.path(), cost);
         write_file(folder.path() / "testbed.json", document.dump(1) + "\n");  // last: it says that the testbed is whole
         return document;
     } catch (...) {

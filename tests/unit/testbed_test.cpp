@@ -298,7 +298,7 @@ TEST_CASE("a name is one testbed's, and one process's at a time", "[testbed]") {
     {
         const StateFolder held = StateFolder::make(folder.path(), "t");
         CHECK_THROWS_AS(StateFolder::make(folder.path(), "t"), InputError);
-        CHECK_THROWS_AS(StateFolder::open(folder.path(), "t"), InputError);  // held
+        CHECK_THROWS_AS(StateFolder::open(folder.path(), "t", 1), InputError);  // held
     }
     CHECK(StateFolder::names(folder.path()) == std::vector<std::string>{"t"});
     CHECK(StateFolder::open(folder.path(), "t").made().empty());
