@@ -40,6 +40,12 @@ std::vector<LayerShape> shapes_around(const LayerShape& asked, bool quick) {
     many.experts = std::min<std::int64_t>(2 * asked.experts, 16'384);
     many.local = asked.local + (asked.local + 1) / 2;
     many.top_k = std::min(asked.top_k + (asked.top_k + 1) / 2, many.experts);
+    if (asked.attention) {  // fewer heads; shorter and longer sequences
+        narrow.attention->kv_heads = 1;
+        narrow.attention->heads = std::max<std::int64_t>(1, asked.attention->heads / 2);
+        few.batch.tokens_per_sequence = std::max<std::int64_t>(1, asked.batch.tokens_per_sequence / 2);
+        many.batch.tokens_per_sequence = 2 * asked.batch.tokens_per_sequence;
+    }
     if (quick) return {asked, narrow, wide, few, many};
     LayerShape small = narrow;
     small.inner = thin.inner;
@@ -308,6 +314,36 @@ Make dense_call(std::int64_t rows, std::int64_t outputs, std::int64_t inputs, co
     };
 }
 
+// Sequences of `length` tokens, queries, keys and values side by side as the product before leaves them.
+Make attention_call(const AttentionSpec& a, std::int64_t sequences, std::int64_t length, std::int64_t context,
+                    const SharedNumbers& numbers) {
+    return [=](Backend& b, Stream& stream) -> std::function<void()> {
+        numbers->make(b, stream);
+        const std::int64_t tokens = sequences * length, q = a.heads * a.head_dim, kv = a.kv_heads * a.head_dim;
+        struct State {
+            Matrix out;
+            std::vector<std::int64_t> sequence_begin;
+        };
+        auto state = std::make_shared<State>();
+        state->out = Matrix(b, Scalar::bf16, tokens, q);
+        for (std::int64_t s = 0; s <= sequences; ++s) state->sequence_begin.push_back(s * length);
+        const AttentionRules rules{a.heads, a.kv_heads, a.head_dim, a.causal,
+                                   1 / std::sqrt(static_cast<float>(a.head_dim))};
+        return [=, &b, &stream] {
+            const ConstMatrixView all = numbers->rows(tokens, q + 2 * kv);
+            const auto columns = [&](std::int64_t first, std::int64_t cols) {
+                return ConstMatrixView(static_cast<const char*>(all.data) + first * value_bytes, all.scalar, all.rows,
+                                       cols, all.stride);
+            };
+            const ConstMatrixView before = context > 0 ? numbers->rows(sequences * context, kv) : ConstMatrixView();
+            b.operations().attention(
+                stream, rules,
+                {columns(0, q), columns(q, kv), columns(q + kv, kv), state->sequence_begin, before, before},
+                state->out.view());
+        };
+    };
+}
+
 // Rows summed to tokens, `width` each.
 Make combine_call(LayerShape s, std::int64_t tokens, std::int64_t width, const SharedNumbers& numbers) {
     return [=](Backend& b, Stream& stream) -> std::function<void()> {
@@ -384,14 +420,27 @@ class Cases {
             add(KernelOperation::expert_forward, fmt::format("{}, inner {}, {} experts", hidden, s.inner, s.local),
                 expert_counts(rows, s.hidden, s.inner, s.gated), expert_call(s, rows, numbers_));
         add(KernelOperation::round_rows, hidden, round_counts(choices, s.hidden), round_call(s, choices, numbers_));
-        if (s.products > 0)
-            for (const auto& [n, k] : {std::pair(s.products, s.hidden), std::pair(s.hidden, s.products)})
-                add(KernelOperation::dense, fmt::format("{} x {}", n, k), dense_counts(t, n, k),
-                    dense_call(t, n, k, numbers_));
+        if (s.attention) add_attention(s, t);
         for (const std::int64_t width : {std::int64_t{1}, s.top_k})
             add(KernelOperation::combine, hidden, combine_counts(t * width, t, s.hidden),
                 combine_call(s, t, width, numbers_));
         add(KernelOperation::add_residual, hidden, residual_counts(t, s.hidden), residual_call(s, t, numbers_));
+    }
+    void add_attention(const LayerShape& s, std::int64_t t) {
+        const AttentionSpec& a = *s.attention;
+        const std::int64_t q = query_width(a, 1), all = q + 2 * key_width(a, 1);
+        for (const auto& [n, k] : {std::pair(all, s.hidden), std::pair(s.hidden, q)})
+            add(KernelOperation::dense, fmt::format("{} x {}", n, k), dense_counts(t, n, k),
+                dense_call(t, n, k, numbers_));
+        BatchSpec batch = s.batch;
+        batch.tokens_per_sequence = std::min(t, std::max<std::int64_t>(1, batch.tokens_per_sequence));
+        const std::int64_t sequences = t / batch.tokens_per_sequence, tokens = sequences * batch.tokens_per_sequence;
+        const AttentionWork work = attention_work(a, batch, tokens, 1, 1);
+        add(KernelOperation::attention,
+            fmt::format("{} heads of {}, {} of keys, sequences of {}", a.heads, a.head_dim, a.kv_heads,
+                        s.batch.tokens_per_sequence),
+            attention_counts(tokens, work.bytes, work.flops.value()),
+            attention_call(a, sequences, batch.tokens_per_sequence, batch.context, numbers_));
     }
     std::vector<KernelCase> take() { return std::move(cases_); }
 
@@ -427,15 +476,22 @@ KernelGrid kernel_grid(const Scenario& s, bool quick) {
     shape.local = std::max<std::int64_t>(1, s.model.experts / s.parallelism.expert);
     shape.top_k = s.model.top_k;
     shape.gated = s.model.gated;
-    if (s.model.attention)
-        shape.products = query_width(*s.model.attention, s.parallelism.tensor) +
-                         2 * key_width(*s.model.attention, s.parallelism.tensor);
+    if (s.model.attention) {
+        shape.attention = s.model.attention;
+        shape.attention->heads /= s.parallelism.tensor;
+        shape.attention->kv_heads = (shape.attention->kv_heads + s.parallelism.tensor - 1) / s.parallelism.tensor;
+        shape.batch = s.batch;
+    }
     const std::int64_t parts = s.parallelism.data * s.schedule.micro_batches;
     const std::int64_t tokens = std::max<std::int64_t>(1, (s.batch.tokens() + parts - 1) / parts);
     return grid_of(shape, tokens, (tokens + s.schedule.chunks - 1) / s.schedule.chunks, quick);
 }
 
-KernelGrid default_kernel_grid(bool quick) { return grid_of({1024, 2048, 32, 4, 2, 8, 1536, true}, 1024, 256, quick); }
+KernelGrid default_kernel_grid(bool quick) {
+    LayerShape shape{1024, 2048, 32, 4, 2, 8, AttentionSpec{16, 4, 64, true}, {}, true};
+    shape.batch.tokens_per_sequence = 256;
+    return grid_of(shape, 1024, 256, quick);
+}
 
 std::vector<KernelCase> kernel_cases(const KernelGrid& grid, std::int64_t cold, std::int64_t memory) {
     Cases cases(cold, memory);

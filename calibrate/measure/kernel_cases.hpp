@@ -17,7 +17,8 @@ struct LayerShape {
     std::int64_t hidden = 0, inner = 0;
     std::int64_t experts = 0, local = 0, top_k = 0;  // of the layer; of them on the rank; of a token
     std::int64_t ranks = 1;                          // that share the experts
-    std::int64_t products = 0;                       // outputs of the attention block's first product; 0: it has none
+    std::optional<AttentionSpec> attention;          // of the rank's part
+    BatchSpec batch;                                 // for attention: length of a sequence, and what came before it
     bool gated = true;
     bool operator==(const LayerShape&) const = default;
 };

@@ -65,6 +65,20 @@ std::int64_t feed_forward_bytes(const ModelSpec& m, std::int64_t inner, std::int
     return (m.gated ? 3 : 2) * m.hidden * (inner / tensor) * bytes_of(m.dtype);
 }
 
+AttentionWork attention_work(const AttentionSpec& a, const BatchSpec& batch, std::int64_t tokens, std::int64_t tensor,
+                             std::int64_t sequence) {
+    const std::int64_t q = query_width(a, tensor), kv = key_width(a, tensor);
+    // A token attends to the context and, in its own sequence, to what comes before it (half, on average) or to all.
+    const double length = real(batch.tokens_per_sequence);
+    const double attended = real(batch.context) + (a.causal ? (length + 1) / 2 : length);
+    const Flops flops(4.0 * real(tokens) * attended * real(q));  // scores and weighted values, 2 each
+    // Each of the ranks that share a sequence reads all of its keys and values.
+    const double sequences = real(tokens) / length * real(sequence);
+    const double cached = sequences * (real(batch.context) + length) * 2.0 * real(kv);
+    const double bytes = (2.0 * real(tokens) * real(q) + cached) * activation_bytes;
+    return {flops, bytes};
+}
+
 StageCost::StageCost(const Scenario& s)
     : model_(s.model), kernel_(fitted_kernel(s)), timed_(timed_kernels(s)), rows_a_token_(rows_of_token(s)),
       experts_(std::max<std::int64_t>(1, s.model.experts / s.parallelism.expert)), batch_(s.batch),
@@ -73,16 +87,8 @@ StageCost::StageCost(const Scenario& s)
 
 Seconds StageCost::attention_block(std::int64_t tokens) const {
     if (!model_.attention) return {};
-    const AttentionSpec& a = *model_.attention;
-    const std::int64_t q = query_width(a, tensor_), kv = key_width(a, tensor_);
-    // A token attends to the context and, in its own sequence, to what comes before it (half, on average) or to all.
-    const double length = real(batch_.tokens_per_sequence);
-    const double attended = real(batch_.context) + (a.causal ? (length + 1) / 2 : length);
-    const Flops flops(4.0 * real(tokens) * attended * real(q));  // scores and weighted values, 2 each
-    // Each of the ranks that share a sequence reads all of its keys and values.
-    const double sequences = real(tokens) / length * real(sequence_);
-    const double cached = sequences * (real(batch_.context) + length) * 2.0 * real(kv);
-    const double bytes = (2.0 * real(tokens) * real(q) + cached) * activation_bytes;
+    const std::int64_t q = query_width(*model_.attention, tensor_);
+    const auto [flops, bytes] = attention_work(*model_.attention, batch_, tokens, tensor_, sequence_);
     const Seconds fused = timed(KernelOperation::attention)
                               ? time(KernelOperation::attention, attention_counts(tokens, bytes, flops.value()))
                               : roofline_.attention(flops, bytes);
@@ -118,6 +124,9 @@ Seconds StageCost::attention(std::int64_t tokens) const {
     const auto dense = static_cast<double>(model_.dense_layers_per_moe_layer);
     Seconds time = (1.0 + dense) * attention_block(tokens);
     if (dense > 0) time += dense * feed_forward(profile_.dense, std::array{tokens}, model_.dense_ffn);
+    // As it is executed: what each block and layer makes is added to what came in.
+    if (timed(KernelOperation::dense) && timed(KernelOperation::add_residual) && model_.attention)
+        time += (1.0 + 2.0 * dense) * residual(tokens);
     return time;
 }
 

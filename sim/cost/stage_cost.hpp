@@ -19,6 +19,15 @@ std::int64_t key_width(const AttentionSpec& attention, std::int64_t tensor);
 // Weights of a feed-forward layer, or of an expert, of inner width `inner`; a gated one has three matrices, not two.
 std::int64_t feed_forward_bytes(const ModelSpec& model, std::int64_t inner, std::int64_t tensor);
 
+// The fused attention of so many tokens, of whole sequences, on one of `tensor` parts; `sequence` ranks share each
+// sequence.
+struct AttentionWork {
+    Flops flops;       // scores and weighted values
+    double bytes = 0;  // queries, results, and keys and values of all that is attended to
+};
+AttentionWork attention_work(const AttentionSpec& attention, const BatchSpec& batch, std::int64_t tokens,
+                             std::int64_t tensor, std::int64_t sequence);
+
 class StageCost {
   public:
     explicit StageCost(const Scenario& scenario);
