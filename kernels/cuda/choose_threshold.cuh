@@ -1,6 +1,11 @@
 #pragma once
 // What the k best of many numbers have in common, found by a block: they exceed a threshold, or are equal to it and
 // come early enough.
+//
+// The toolkit has no such selection by a block (CUDA 12.8: cub::BlockRadixSort and cub::DeviceSegmentedRadixSort sort).
+// Sorting is more than is asked for: of 65,536 scores an expert, the device-wide sort reads and writes all keys and
+// their numbers once a digit, 16 bytes each time, and then the k best still have to be put back in the order of tokens;
+// this reads 4 bytes a score and digit and writes nothing.
 #include "kernels/cuda/select_team.cuh"
 
 namespace moesim::kernels::MOESIM_CUDA_SIDE {

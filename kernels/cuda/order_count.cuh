@@ -9,9 +9,11 @@
 //
 // Weighed against a radix sort of (destination, choice) by a library such as CUB: that moves 8 bytes a choice through
 // memory in each of its passes (two for 16 bits, beside its own histograms and scans), gives neither counts nor offsets
-// by expert without one more search, and cannot run on the shim. Here a choice's 2 bytes are read twice, what is asked
-// for is written once, and the table is small beside it: a run has thousands of choices. The price is that shared
-// memory holds counters for all experts at once; more than most_bins go in several launches, each over a range of them.
+// by expert without one more search, and cannot run on the shim. scan_runs is no cub::DeviceScan either: that scans
+// what lies side by side, and a column of the table would have to be turned first, and back. Here a choice's 2 bytes
+// are read twice, what is asked for is written once, and the table is small beside it: a run has thousands of choices.
+// The price is that shared memory holds counters for all experts at once; more than most_bins go in several launches,
+// each over a range of them.
 #include "kernels/cuda/select_team.cuh"
 #include "kernels/selection.hpp"
 

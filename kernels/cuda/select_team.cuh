@@ -28,6 +28,13 @@ struct Tile {
 };
 
 // A block of whole warps.
+//
+// Its two reductions are what cub::BlockReduce and cub::BlockScan do. Those ask for the block's size when they are
+// compiled; here it is the launch's, because it follows the number of experts or tokens (many_shape, threads_up_to),
+// and with them every kernel of a block's work would be compiled for each size. They also want their shared memory
+// handed in from the kernel, through all of these functions. And the shim runs this source, not a stand-in for a
+// library that would have to be kept like it. It is a dozen lines, off the hot path: what they take is a few barriers a
+// token.
 struct Block {
     static constexpr int most_warps = 32;
     int rank, size;
