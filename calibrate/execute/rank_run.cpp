@@ -1,5 +1,6 @@
 #include "calibrate/execute/rank_run.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -132,6 +133,7 @@ class RankRun {
                 sends.swap(to_send_);
                 receives.swap(to_receive_);
             }
+            take_turns(sends);
             for (const LocalTransfer* t : receives) post(*t);
             for (const LocalTransfer* t : sends) start(*t);
             sends.clear();
@@ -147,6 +149,15 @@ class RankRun {
                 finish(t);
             }
         }
+    }
+
+    // Of messages that may be sent at once, every rank begins with that to the rank after it: were all to begin with the
+    // same one, its links would be busy first and others idle.
+    void take_turns(std::vector<const LocalTransfer*>& sends) const {
+        const std::size_t ranks = transport_.ranks(), own = transport_.rank().value();
+        const auto turn = [&](const LocalTransfer* t) { return (task(t->task).peer.value() + ranks - own) % ranks; };
+        std::stable_sort(sends.begin(), sends.end(),
+                         [&](const LocalTransfer* a, const LocalTransfer* b) { return turn(a) < turn(b); });
     }
 
     // One message as so many equal parts, the last of which is whatever is left.
