@@ -151,8 +151,8 @@ class RankRun {
         }
     }
 
-    // Of messages that may be sent at once, every rank begins with that to the rank after it: were all to begin with the
-    // same one, its links would be busy first and others idle.
+    // Of messages that may be sent at once, every rank begins with that to the rank after it: were all to begin with
+    // the same one, its links would be busy first and others idle.
     void take_turns(std::vector<const LocalTransfer*>& sends) const {
         const std::size_t ranks = transport_.ranks(), own = transport_.rank().value();
         const auto turn = [&](const LocalTransfer* t) { return (task(t->task).peer.value() + ranks - own) % ranks; };

@@ -168,7 +168,8 @@ std::vector<StragglerSpec> parse_stragglers(const JsonValue& value, const Parall
 
 Scenario parse_scenario(const nlohmann::json& json, const std::string& file, const ResolveFile& resolve) {
     JsonValue root{&json, file, "$"};
-    if (json.is_object() && json.contains("schema") && (json["schema"] == "moesim.result/1" || json["schema"] == "moesim.run/1"))
+    if (json.is_object() && json.contains("schema") &&
+        (json["schema"] == "moesim.result/1" || json["schema"] == "moesim.run/1"))
         root = {json.contains("scenario") ? &json["scenario"] : nullptr, file, "$.scenario"};
     const JsonObject o(root, "moesim.scenario/1",
                        {"schema", "name", "description", "source", "seed", "topology", "profile", "model", "batch",

@@ -34,7 +34,8 @@ SimulatePlacements simulated_makespans(const Scenario& scenario, const std::stri
         std::error_code error;
         std::filesystem::create_directories(apart, error);
         if (error) throw InputError(apart + ": cannot create the folder: " + error.message());
-        const std::vector<Scenario> batches = learned_batches(scenario, origin, options, seconds ? most_in_time : most_batches, apart);
+        const std::vector<Scenario> batches =
+            learned_batches(scenario, origin, options, seconds ? most_in_time : most_batches, apart);
         std::vector<std::shared_ptr<const PlacementDocument>> documents;
         documents.reserve(placements.size());
         for (const Placement& placement : placements)
