@@ -27,6 +27,8 @@ std::int64_t whole(BytesPerSecond rate, std::int64_t mtu) {
     return packet * std::clamp<std::int64_t>(std::llround(rate.value() * 0.001) / packet, 1, 4);
 }
 
+constexpr std::int64_t ethernet_header = 14;
+
 std::string device(LinkId link) { return fmt::format("l{}", link.value()); }
 std::string bridge(VertexId vertex) { return fmt::format("v{}", vertex.value()); }
 
@@ -146,12 +148,46 @@ class Planner {
         for (const auto& [where, batch] : direct) plan_.steps.push_back(batch.step("ip", where));
     }
 
+    // A host's queue is one, in which its connections take turns by themselves (tcp_limit_output_bytes). At a switch
+    // each pair of hosts has a queue of its own, and those that hold something take turns: with one for all, what came
+    // first would hold up what comes later, and connections would not share a link evenly, as they are simulated to.
     void shape() {
+        std::map<LinkId, std::vector<std::pair<std::size_t, std::size_t>>> pairs;
+        for (std::size_t from = 0; from < fabric_.ranks(); ++from)
+            for (std::size_t to = 0; to < fabric_.ranks(); ++to) {
+                if (from == to) continue;
+                const Route route = fabric_.route(RankId(from), RankId(to));
+                for (const LinkId link : route.links()) pairs[link].emplace_back(from, to);
+            }
         std::map<std::string, Batch> by_place;
-        for (const Port& p : plan_.ports)
-            by_place[p.name_space].add("qdisc add dev {} root tbf rate {}bit burst {} limit {}", p.device,
-                                       p.wire_bits_per_s, p.burst_bytes, p.queue_bytes);
+        for (const Port& p : plan_.ports) {
+            Batch& batch = by_place[p.name_space];
+            if (is_host(p.at))
+                batch.add("qdisc add dev {} root tbf rate {}bit burst {} limit {}", p.device, p.wire_bits_per_s,
+                          p.burst_bytes, p.queue_bytes);
+            else
+                queue_by_pairs(batch, p, pairs[p.link]);
+        }
         for (const auto& [where, batch] : by_place) plan_.steps.push_back(batch.step("tc", where));
+    }
+
+    // Every pair may have all of the link, and an equal part of it at any rate.
+    void queue_by_pairs(Batch& batch, const Port& p, const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
+        const std::int64_t packet = plan_.settings.mtu + ethernet_header;
+        batch.add("qdisc add dev {} root handle 1: htb", p.device);
+        batch.add("class add dev {} parent 1: classid 1:1 htb rate {}bit burst {} cburst {} quantum {}", p.device,
+                  p.wire_bits_per_s, p.burst_bytes, p.burst_bytes, packet);
+        const auto count = static_cast<std::int64_t>(pairs.size());
+        for (std::int64_t i = 0; i < count; ++i) {
+            const auto& [from, to] = pairs[static_cast<std::size_t>(i)];
+            const std::int64_t number = i + 16;
+            batch.add(
+                "class add dev {} parent 1:1 classid 1:{:x} htb rate {}bit ceil {}bit burst {} cburst {} quantum {}",
+                p.device, number, p.wire_bits_per_s / count, p.wire_bits_per_s, packet, p.burst_bytes, packet);
+            batch.add("qdisc add dev {} parent 1:{:x} bfifo limit {}", p.device, number, p.queue_bytes);
+            batch.add("filter add dev {} parent 1: protocol ip u32 match ip src {}/32 match ip dst {}/32 flowid 1:{:x}",
+                      p.device, plan_.hosts[from].address, plan_.hosts[to].address, number);
+        }
     }
 
     // Nothing is learnt or flooded: everything goes where the simulator sends it, or nowhere.
