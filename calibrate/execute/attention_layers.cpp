@@ -15,7 +15,7 @@ kernels::ConstMatrixView columns(kernels::ConstMatrixView table, std::int64_t fi
 
 }  // namespace
 
-AttentionLayers::AttentionLayers(const Scenario& s, std::vector<Range> tokens, kernels::Backend& backend,
+AttentionLayers::AttentionLayers(const Scenario& s, const std::vector<Range>& tokens, kernels::Backend& backend,
                                  kernels::Stream& stream)
     : model_(s.model) {
     if (!model_.attention) return;

@@ -13,7 +13,7 @@ namespace moesim {
 class AttentionLayers {
   public:
     // tokens: [run], of the whole batch, in whole sequences. Throws DeviceLacking where memory is short.
-    AttentionLayers(const Scenario& scenario, std::vector<Range> tokens, kernels::Backend& backend,
+    AttentionLayers(const Scenario& scenario, const std::vector<Range>& tokens, kernels::Backend& backend,
                     kernels::Stream& stream);
 
     // x [token of the run][hidden], in place.
