@@ -7,7 +7,7 @@ namespace {
 
 using Quantity = KernelQuantity;
 
-constexpr double value = 2.0, logit = 4.0, scale = 4.0;       // bytes
+constexpr double value_size = 2.0, logit_size = 4.0, scale_size = 4.0;  // bytes
 constexpr double chosen = 6.0, ordered = chosen + 4.0 + 4.0;  // bytes of a choice: expert and weight; slot and choice
 
 double number(std::int64_t v) { return static_cast<double>(v); }
@@ -27,16 +27,16 @@ PerQuantity call(double rows, double bytes) {
 
 PerQuantity gate_counts(std::int64_t tokens, std::int64_t hidden, std::int64_t experts) {
     const double t = number(tokens), h = number(hidden), e = number(experts);
-    PerQuantity c = call(t, t * (value * h + logit * e));
+    PerQuantity c = call(t, t * (value_size * h + logit_size * e));
     if (tokens == 0) return c;
-    of(c, Quantity::weight_byte) = value * e * h;
+    of(c, Quantity::weight_byte) = value_size * e * h;
     of(c, Quantity::flop) = 2 * t * h * e;
     return c;
 }
 
 PerQuantity select_counts(std::int64_t tokens, std::int64_t experts, std::int64_t top_k) {
     const double t = number(tokens), k = number(top_k);
-    PerQuantity c = call(t, t * (logit * number(experts) + chosen * k));
+    PerQuantity c = call(t, t * (logit_size * number(experts) + chosen * k));
     of(c, Quantity::choice) = t * k;
     return c;
 }
@@ -50,8 +50,8 @@ PerQuantity order_counts(std::int64_t tokens, std::int64_t top_k, std::int64_t e
 }
 
 PerQuantity moved_counts(std::int64_t rows, std::int64_t hidden, bool fp8) {
-    const double packed = fp8 ? number(hidden) + scale : value * number(hidden);
-    return call(number(rows), number(rows) * (value * number(hidden) + packed));
+    const double packed = fp8 ? number(hidden) + scale_size : value_size * number(hidden);
+    return call(number(rows), number(rows) * (value_size * number(hidden) + packed));
 }
 
 PerQuantity expert_counts(std::span<const std::int64_t> rows, std::int64_t hidden, std::int64_t inner, bool gated) {
@@ -61,33 +61,33 @@ PerQuantity expert_counts(std::span<const std::int64_t> rows, std::int64_t hidde
         groups += r > 0 ? 1 : 0;
     }
     const double matrices = gated ? 3 : 2, area = matrices * number(hidden) * number(inner);
-    PerQuantity c = call(all, value * all * (2 * number(hidden) + matrices * number(inner)));
+    PerQuantity c = call(all, value_size * all * (2 * number(hidden) + matrices * number(inner)));
     of(c, Quantity::group) = groups;
-    of(c, Quantity::weight_byte) = value * area * groups;
+    of(c, Quantity::weight_byte) = value_size * area * groups;
     of(c, Quantity::flop) = 2 * area * all;
     return c;
 }
 
 PerQuantity round_counts(std::int64_t rows, std::int64_t hidden) {
-    return call(number(rows), 2 * value * number(rows) * number(hidden));
+    return call(number(rows), 2 * value_size * number(rows) * number(hidden));
 }
 
 PerQuantity combine_counts(std::int64_t rows, std::int64_t tokens, std::int64_t hidden) {
     if (tokens == 0) return {};
-    PerQuantity c = call(number(tokens), value * number(hidden) * number(rows + tokens));
+    PerQuantity c = call(number(tokens), value_size * number(hidden) * number(rows + tokens));
     of(c, Quantity::choice) = number(rows);
     return c;
 }
 
 PerQuantity residual_counts(std::int64_t tokens, std::int64_t hidden) {
-    return call(number(tokens), 3 * value * number(tokens) * number(hidden));
+    return call(number(tokens), 3 * value_size * number(tokens) * number(hidden));
 }
 
 PerQuantity dense_counts(std::int64_t rows, std::int64_t outputs, std::int64_t inputs) {
     const double n = number(rows), area = number(outputs) * number(inputs);
-    PerQuantity c = call(n, value * n * number(outputs + inputs));
+    PerQuantity c = call(n, value_size * n * number(outputs + inputs));
     if (rows == 0) return c;
-    of(c, Quantity::weight_byte) = value * area;
+    of(c, Quantity::weight_byte) = value_size * area;
     of(c, Quantity::flop) = 2 * n * area;
     return c;
 }
