@@ -46,7 +46,8 @@ function(moesim_cuda_objects name)
     list(APPEND launcher ${MOESIM_CCACHE})
   endif()
   # CMake 3.25 knows no C++20 of this compiler, so the standard is stated above, and what it would add is left out.
-  set_target_properties(${name} PROPERTIES CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED OFF CUDA_EXTENSIONS ON
+  # For moesim_gpu.so.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED OFF CUDA_EXTENSIONS ON
                                            CUDA_COMPILER_LAUNCHER "${launcher}")
 endfunction()
 

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "calibrate/execute/kernel_work.hpp"
+#include "calibrate/execute/message_rounds.hpp"
 
 namespace moesim {
 namespace {
@@ -63,6 +64,21 @@ std::vector<TaskTime> merged(const TaskGraph& graph, const std::vector<Record>& 
     return times;
 }
 
+// On rank 0: those of all ranks, by their number.
+std::vector<float> all_tokens(const WorkPlan& work, KernelWork& kernels, Transport& transport) {
+    const Scenario& s = work.result.plan.scenario;
+    const auto values = gathered(transport, kernels.tokens());
+    const auto runs = gathered(transport, work.batch_tokens);
+    std::vector<float> all(values.size());
+    auto next = values.begin();
+    for (const Range& run : runs) {
+        const auto end = next + static_cast<std::ptrdiff_t>(run.size() * s.model.hidden);
+        std::copy(next, end, all.begin() + (run.begin - s.batch.first_token) * s.model.hidden);
+        next = end;
+    }
+    return all;
+}
+
 }  // namespace
 
 void set_causes(const TaskGraph& graph, std::vector<TaskTime>& times) {
@@ -79,11 +95,14 @@ std::optional<Execution> execute(Plan plan, Transport& transport, kernels::Backe
     const bool first = rank == RankId(0);
     WorkPlan work = work_plan(std::move(plan), rank);
     KernelWork kernels(work, rank, backend);
+    const std::vector<MessageRound> rounds = message_rounds(work.result.graph, work.local);
+    if (options.rehearse) kernels.rehearse();
     std::optional<std::uint64_t> checksum;
     std::vector<std::vector<TaskTime>> runs;
     const Clock::time_point since = Clock::now();
     for (int i = 0; i < options.warm_up + options.repeats; ++i) {
         kernels.begin(i == 0 && options.warm_up > 0);
+        transport.expect(rounds);
         const auto times =
             run_tasks_of_rank(work.result.graph, work.local, kernels, transport, agree_on_start(transport));
         std::uint64_t sum = 0;
@@ -106,9 +125,11 @@ std::optional<Execution> execute(Plan plan, Transport& transport, kernels::Backe
         transport.broadcast(std::as_writable_bytes(std::span(&stop, 1)));
         if (stop) break;
     }
+    std::vector<float> tokens;
+    if (options.keep_tokens) tokens = all_tokens(work, kernels, transport);
     if (!first) return std::nullopt;
     const std::int64_t row = kernels.sent_row_bytes(), back = work.return_row_bytes;
-    Execution done{std::move(work.result), std::move(runs), *checksum, row, 0, 0};
+    Execution done{std::move(work.result), std::move(runs), *checksum, row, 0, 0, std::move(tokens)};
     for (const Task& t : done.result.graph.tasks()) {
         if (t.kind != TaskKind::transfer) continue;
         if (t.label.stage == Stage::dispatch) done.dispatch_bytes += t.bytes.value() / work.row_bytes * row;

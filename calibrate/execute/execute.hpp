@@ -16,7 +16,9 @@ namespace moesim {
 struct ExecuteOptions {
     int warm_up = 1;  // runs that are not kept; the first one is checked besides
     int repeats = 5;
-    Seconds at_most{};  // for repeats, of which at least one is made; 0: no limit
+    Seconds at_most{};      // for repeats, of which at least one is made; 0: no limit
+    bool rehearse = false;  // before the first message (KernelWork::rehearse): for backends on GPUs
+    bool keep_tokens = false;
 };
 
 // What rank 0 has afterwards.
@@ -26,6 +28,7 @@ struct Execution {
     std::uint64_t checksum = 0;                         // of all tokens after the last layer (KernelWork::checksum)
     std::int64_t dispatch_row_bytes = 0;                // as sent: with scales, and what aligns rows
     std::int64_t dispatch_bytes = 0, return_bytes = 0;  // on the wire, of one run
+    std::vector<float> tokens;                          // [token of the batch][hidden], if they are to be kept
 };
 
 // `plan` has as many ranks as `transport`. All ranks call it with the same plan and options. Throws InternalError where

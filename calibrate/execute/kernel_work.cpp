@@ -399,8 +399,18 @@ void KernelWork::begin(bool check) {
     }
 }
 
-void KernelWork::compute(std::size_t task, const Label& l) {
+void KernelWork::rehearse() {
+    const WorkPlan& plan = state_->plan;
+    const auto& tasks = plan.result.graph.tasks();
+    begin(false);
+    for (std::size_t i = 0; i < plan.local.compute.size(); ++i)
+        compute(i, tasks[plan.local.id[plan.local.compute[i]]].label);
+    for (const LocalTransfer& t : plan.local.sent) (void)outgoing(tasks[plan.local.id[t.task]].label, t.message);
+}
+
+Seconds KernelWork::compute(std::size_t task, const Label& l) {
     State& s = *state_;
+    const auto begin = s.compute_stream->record();
     switch (l.stage) {
         case Stage::attention:
             s.attention.run(s.backend, *s.compute_stream, l.layer, l.micro_batch,
@@ -416,7 +426,9 @@ void KernelWork::compute(std::size_t task, const Label& l) {
         case Stage::dispatch:
         case Stage::return_: throw InternalError("a message among the compute tasks");
     }
+    const auto end = s.compute_stream->record();
     s.compute_stream->synchronize();
+    return end->since(*begin);
 }
 
 std::span<const std::byte> KernelWork::outgoing(const Label& l, std::uint32_t message) {
@@ -440,14 +452,19 @@ std::span<std::byte> KernelWork::incoming(const Label& l, std::uint32_t message)
 std::uint64_t KernelWork::checksum() {
     State& s = *state_;
     std::uint64_t sum = 0;
-    const auto hidden = size(s.s.model.hidden);
-    for (std::size_t m = 0; m < s.batches.size(); ++m) {
-        const std::vector<float> values = kernels::download(*s.compute_stream, s.batches[m].tokens.view());
-        for (std::size_t t = 0; t * hidden < values.size(); ++t)
-            sum += token_hash(s.plan.batch_tokens[m].begin + static_cast<std::int64_t>(t),
-                              std::span(values).subspan(t * hidden, hidden));
-    }
+    for (std::size_t m = 0; m < s.batches.size(); ++m)
+        sum += tokens_hash(s.plan.batch_tokens[m].begin,
+                           kernels::download(*s.compute_stream, s.batches[m].tokens.view()), s.s.model.hidden);
     return sum;
+}
+
+std::vector<float> KernelWork::tokens() {
+    std::vector<float> all;
+    for (const BatchMemory& batch : state_->batches) {
+        const std::vector<float> values = kernels::download(*state_->compute_stream, batch.tokens.view());
+        all.insert(all.end(), values.begin(), values.end());
+    }
+    return all;
 }
 
 std::int64_t KernelWork::sent_row_bytes() const { return state_->chunks[0][0].sent.row_bytes(); }
@@ -456,6 +473,13 @@ std::uint64_t token_hash(std::int64_t token, std::span<const float> values) {
     std::uint64_t hash = mix64(static_cast<std::uint64_t>(token) + 1);
     for (const float v : values) hash = mix64(hash ^ std::bit_cast<std::uint32_t>(v));
     return hash;
+}
+
+std::uint64_t tokens_hash(std::int64_t first, std::span<const float> values, std::int64_t hidden) {
+    std::uint64_t sum = 0;
+    for (std::size_t t = 0; t * size(hidden) < values.size(); ++t)
+        sum += token_hash(first + static_cast<std::int64_t>(t), values.subspan(t * size(hidden), size(hidden)));
+    return sum;
 }
 
 }  // namespace moesim

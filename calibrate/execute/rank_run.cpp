@@ -12,10 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long the caller's thread sleeps between looks at what is under way. Ranks may be many more than cores: who looks
-// all the time takes the time away from those that compute.
-constexpr std::chrono::microseconds between_looks{100};
-
 class RankRun {
   public:
     RankRun(const TaskGraph& graph, const LocalTasks& local, RankWork& work, Transport& transport,
@@ -52,7 +48,10 @@ class RankRun {
             fail(std::current_exception());
         }
         computing.join();
-        if (failure_) std::rethrow_exception(failure_);
+        if (failure_) {
+            transport_.abandon();
+            std::rethrow_exception(failure_);
+        }
         return std::move(times_);
     }
 
@@ -101,9 +100,9 @@ class RankRun {
                     if (failure_) return;
                 }
                 const Seconds start = now();
-                work_.compute(i, task(t).label);
+                const Seconds took = work_.compute(i, task(t).label);
                 const std::lock_guard lock(mutex_);
-                times_[t] = {start, now()};
+                times_[t] = {start, std::min(start + took, now())};
                 finish(t);
             }
         } catch (...) {
@@ -119,6 +118,7 @@ class RankRun {
     void communicate() {
         std::vector<const LocalTransfer*> sends, receives;
         std::vector<std::size_t> completed;
+        const std::chrono::microseconds pause = transport_.between_looks();
         while (true) {
             {
                 std::unique_lock lock(mutex_);
@@ -128,8 +128,8 @@ class RankRun {
                 };
                 if (under_way_ == 0)
                     changed_.wait(lock, something);
-                else if (completed.empty())
-                    changed_.wait_for(lock, between_looks, something);
+                else if (completed.empty() && pause.count() > 0)
+                    changed_.wait_for(lock, pause, something);
                 sends.swap(to_send_);
                 receives.swap(to_receive_);
             }
@@ -140,12 +140,16 @@ class RankRun {
             receives.clear();
             completed.clear();
             transport_.completed(completed);
-            if (completed.empty()) continue;
+            if (completed.empty()) {
+                if (pause.count() == 0) std::this_thread::yield();
+                continue;
+            }
+            const Seconds ended = now() - transport_.ended_before();
             const std::lock_guard lock(mutex_);
             for (const std::size_t t : completed) {
                 --under_way_;
                 if (--parts_[t] > 0) continue;
-                times_[t].finish = now();
+                times_[t].finish = std::max(ended, times_[t].start);
                 finish(t);
             }
         }

@@ -19,8 +19,8 @@ class RankWork {
     RankWork(const RankWork&) = delete;
     RankWork& operator=(const RankWork&) = delete;
 
-    // task: the how manieth compute task of the rank it is.
-    virtual void compute(std::size_t task, const Label& label) = 0;
+    // task: the how manieth compute task of the rank it is. Gives how long it took by the device's own clock.
+    virtual Seconds compute(std::size_t task, const Label& label) = 0;
     // The bytes of a message, which stay until it is sent. Its rows are put together now, where others brought them.
     virtual std::span<const std::byte> outgoing(const Label& label, std::uint32_t message) = 0;
     // Where a message goes to.

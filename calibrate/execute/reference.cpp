@@ -26,18 +26,13 @@ class Reference {
           routes_(s_, plan.policy), tokens_(s_.batch.tokens()),
           attention_(s_, {{s_.batch.first_token, s_.batch.first_token + tokens_}}, backend, *stream_) {}
 
-    std::uint64_t run() {
+    std::vector<float> run() {
         std::vector<float> values;
         const std::int64_t first = s_.batch.first_token;
         for (std::int64_t t = 0; t < tokens_; ++t) made_.token(first + t, values);
         kernels::Matrix x = up(tokens_, s_.model.hidden, values);
         for (std::size_t l = 0; l < size(s_.model.moe_layers); ++l) layer(l, x);
-        values = kernels::download(*stream_, x.view());
-        std::uint64_t sum = 0;
-        const auto hidden = size(s_.model.hidden);
-        for (std::int64_t t = 0; t < tokens_; ++t)
-            sum += token_hash(first + t, std::span(values).subspan(size(t) * hidden, hidden));
-        return sum;
+        return kernels::download(*stream_, x.view());
     }
 
   private:
@@ -152,6 +147,13 @@ class Reference {
 
 }  // namespace
 
-std::uint64_t reference_checksum(const Plan& plan, kernels::Backend& backend) { return Reference(plan, backend).run(); }
+std::vector<float> reference_tokens(const Plan& plan, kernels::Backend& backend) {
+    return Reference(plan, backend).run();
+}
+
+std::uint64_t reference_checksum(const Plan& plan, kernels::Backend& backend) {
+    const std::vector<float> values = reference_tokens(plan, backend);
+    return tokens_hash(plan.scenario.batch.first_token, values, plan.scenario.model.hidden);
+}
 
 }  // namespace moesim

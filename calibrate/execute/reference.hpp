@@ -1,6 +1,7 @@
 #pragma once
 // What an executed scenario has to compute, computed by one process without a message.
 #include <cstdint>
+#include <vector>
 
 #include "engine/plan.hpp"
 #include "kernels/backend.hpp"
@@ -11,5 +12,7 @@ namespace moesim {
 // each expert together, and each token's results are added up where they are: no placement, chunk or copy enters. On
 // the CPU, where rows do not depend on other rows, the same bits.
 std::uint64_t reference_checksum(const Plan& plan, kernels::Backend& backend);
+// The tokens that it is of.  [token of the batch][hidden]
+std::vector<float> reference_tokens(const Plan& plan, kernels::Backend& backend);
 
 }  // namespace moesim

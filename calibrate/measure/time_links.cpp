@@ -39,13 +39,20 @@ std::size_t size_of(const Transfer& t) { return static_cast<std::size_t>(t.bytes
 class Part {
   public:
     Part(Transport& transport, const LinkCase& what) : transport_(transport), what_(what) {
+        std::int64_t largest = 0;
         for (const Transfer& t : what.transfers) {
-            if (t.from == transport.rank()) outgoing_.resize(std::max(outgoing_.size(), size_of(t)));
-            if (t.to == transport.rank()) incoming_.emplace_back(size_of(t));
+            if (t.from == transport.rank()) ++messages_, largest = std::max(largest, t.bytes.value());
+            if (t.to == transport.rank()) ++messages_, incoming_.push_back(transport.memory(t.bytes.value()));
         }
+        if (largest > 0) outgoing_ = transport.memory(largest);
     }
-    [[nodiscard]] bool has_any() const { return !outgoing_.empty() || !incoming_.empty(); }
+    [[nodiscard]] bool has_any() const { return messages_ > 0; }
 
+    void expect() {
+        std::vector<MessageRound> all;
+        if (has_any() && !what_.ping_pong) all.push_back({0, {tag}, messages_});
+        transport_.expect(all);
+    }
     void run() {
         if (what_.ping_pong)
             ping_pong();
@@ -54,8 +61,13 @@ class Part {
     }
 
   private:
-    void send(const Transfer& t) { transport_.send(t.to, tag, std::span(outgoing_).first(size_of(t)), 0); }
-    void receive(const Transfer& t, std::vector<std::byte>& into) { transport_.receive(t.from, tag, into, 0); }
+    void send(const Transfer& t) { transport_.send(t.to, tag, bytes_of(outgoing_, t), 0); }
+    void receive(const Transfer& t, const kernels::Buffer& into) {
+        transport_.receive(t.from, tag, bytes_of(into, t), 0);
+    }
+    static std::span<std::byte> bytes_of(const kernels::Buffer& buffer, const Transfer& t) {
+        return {static_cast<std::byte*>(buffer.data()), size_of(t)};
+    }
     void wait_for(std::size_t messages) {
         done_.clear();
         while (done_.size() < messages) {
@@ -65,12 +77,12 @@ class Part {
         }
     }
     void all_at_once() {
-        std::size_t messages = 0, next = 0;
+        std::size_t next = 0;
         for (const Transfer& t : what_.transfers)
-            if (t.to == transport_.rank()) receive(t, incoming_[next++]), ++messages;
+            if (t.to == transport_.rank()) receive(t, incoming_[next++]);
         for (const Transfer& t : what_.transfers)
-            if (t.from == transport_.rank()) send(t), ++messages;
-        wait_for(messages);
+            if (t.from == transport_.rank()) send(t);
+        wait_for(messages_);
     }
     void ping_pong() {
         for (const Transfer& t : what_.transfers) {
@@ -81,17 +93,19 @@ class Part {
 
     Transport& transport_;
     const LinkCase& what_;
-    std::vector<std::byte> outgoing_;
-    std::vector<std::vector<std::byte>> incoming_;
+    kernels::Buffer outgoing_;
+    std::vector<kernels::Buffer> incoming_;
+    std::size_t messages_ = 0;
     std::vector<std::size_t> done_;
 };
 
 // One sample of a case: on rank 0 what it took, elsewhere 0.
 Seconds sample(Transport& transport, Part& part, const LinkCase& what) {
+    part.expect();
     transport.barrier();
     std::array<double, 2> own = {now().value(), 0};
     part.run();
-    own[1] = now().value();
+    own[1] = now().value() - transport.ended_before().value();
     for (double& moment : own) moment -= transport.clock_ahead().value();
     if (!part.has_any()) own = {-1, -1};
     const auto all = doubles_of(transport.gather(std::as_bytes(std::span(own))));
@@ -144,6 +158,7 @@ double median(std::vector<double> values) {
 Seconds exchange_once(Transport& transport, const LinkCase& what) {
     Part part(transport, what);
     if (!part.has_any()) return {};
+    part.expect();
     const Seconds begin = now();
     part.run();
     const double took = now().value() - begin.value();

@@ -15,6 +15,8 @@ MpiSession::~MpiSession() = default;
 Transport& MpiSession::transport() { throw InternalError("no MPI"); }
 const std::string& MpiSession::host() const { return state_->text; }
 const std::string& MpiSession::version() const { return state_->text; }
+int MpiSession::local_rank() const { return 0; }
+int MpiSession::local_ranks() const { return 1; }
 void MpiSession::abort(int) { throw InternalError("no MPI"); }
 
 }  // namespace moesim

@@ -150,6 +150,7 @@ std::string name_of_library() {
 struct MpiSession::State {
     std::unique_ptr<MpiTransport> transport;
     std::string host, version;
+    int local_rank = 0, local_ranks = 1;
 };
 
 MpiSession::MpiSession() : state_(std::make_unique<State>()) {
@@ -159,6 +160,11 @@ MpiSession::MpiSession() : state_(std::make_unique<State>()) {
     state_->transport = std::make_unique<MpiTransport>();
     state_->host = name_of_host();
     state_->version = name_of_library();
+    MPI_Comm local = MPI_COMM_NULL;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local);
+    MPI_Comm_rank(local, &state_->local_rank);
+    MPI_Comm_size(local, &state_->local_ranks);
+    MPI_Comm_free(&local);
 }
 
 MpiSession::~MpiSession() {
@@ -169,6 +175,8 @@ MpiSession::~MpiSession() {
 Transport& MpiSession::transport() { return *state_->transport; }
 const std::string& MpiSession::host() const { return state_->host; }
 const std::string& MpiSession::version() const { return state_->version; }
+int MpiSession::local_rank() const { return state_->local_rank; }
+int MpiSession::local_ranks() const { return state_->local_ranks; }
 
 void MpiSession::abort(int exit_code) {
     MPI_Abort(MPI_COMM_WORLD, exit_code);

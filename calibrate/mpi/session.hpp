@@ -22,6 +22,9 @@ class MpiSession {
     [[nodiscard]] Transport& transport();
     [[nodiscard]] const std::string& host() const;  // that this rank runs on
     [[nodiscard]] const std::string& version() const;
+    // Which of the ranks on this host this one is, and how many there are.
+    [[nodiscard]] int local_rank() const;
+    [[nodiscard]] int local_ranks() const;
 
     // Ends all ranks, wherever they are: for failures of one that the others would wait for.
     [[noreturn]] void abort(int exit_code);

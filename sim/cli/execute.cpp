@@ -11,7 +11,10 @@
 #include "base/machine_lacks.hpp"
 #include "calibrate/execute/reference.hpp"
 #include "calibrate/execute/work_plan.hpp"
+#include "calibrate/nccl/gpu_library.hpp"
+#include "calibrate/nccl/nccl_transport.hpp"
 #include "cli/output.hpp"
+#include "cli/planning_options.hpp"
 #include "cli/progress_bar.hpp"
 #include "config/scenario_json.hpp"
 #include "kernels/cpu/backend.hpp"
@@ -66,21 +69,44 @@ auto together(Transport& transport, const Work& work) -> decltype(work()) {
 
 struct Prepared {
     Plan plan;
+    std::unique_ptr<GpuLibrary> library;  // goes last; nothing on the CPU
+    int device = 0;
     std::unique_ptr<kernels::Backend> backend;
 };
 
-Prepared prepare(const ExecuteCommand& o, const Transport& transport) {
-    if (o.backend != "cpu")
-        throw MachineLacks(fmt::format("--backend {}: ranks on GPUs are not built yet, expected cpu", o.backend));
+std::unique_ptr<kernels::Backend> cpu_backend(int threads) {
+    kernels::CpuOptions cpu;
+    cpu.threads = threads;
+    return kernels::make_cpu_backend(cpu);
+}
+
+Prepared prepare(const ExecuteCommand& o, const MpiSession& session, const Transport& transport) {
+    std::unique_ptr<GpuLibrary> library;
+    int device = 0;
+    if (o.backend == "cuda") {
+        library = load_gpu_library(this_program());
+        device = device_of_rank(*library, session.local_rank(), session.local_ranks());
+    }
     Scenario scenario = load_scenario(o.scenario);
     check_executable(scenario, o.scenario);
     const auto ranks = static_cast<std::size_t>(scenario.parallelism.ranks());
     if (ranks != transport.ranks())
         throw MachineLacks(fmt::format("{}: found {} started together, expected {}: mpirun -np {} moesim execute ...",
                                        o.scenario, transport.ranks(), ranks, ranks));
-    kernels::CpuOptions cpu;
-    cpu.threads = 1;  // a rank is a CPU slot
-    return {resolve(std::move(scenario), o.scenario), kernels::make_cpu_backend(cpu)};
+    Plan plan = resolve(std::move(scenario), o.scenario);
+    auto backend = library ? library->backend(device) : cpu_backend(1);  // a rank is a GPU or a CPU slot
+    return {std::move(plan), std::move(library), device, std::move(backend)};
+}
+
+// The work itself, in which ranks depend on each other.
+std::optional<Execution> execute_prepared(const ExecuteCommand& o, Prepared& ready, Transport& host,
+                                          const std::function<void(double)>& progress) {
+    ExecuteOptions options = o.execute;
+    if (!ready.library) return execute(std::move(ready.plan), host, *ready.backend, options, progress);
+    options.rehearse = true;
+    options.keep_tokens = o.check;
+    NcclTransport messages(ready.library->nccl(), host, *ready.backend, ready.device);
+    return execute(std::move(ready.plan), messages, *ready.backend, options, progress);
 }
 
 std::vector<std::string> hosts_of(MpiSession& session) {
@@ -119,16 +145,20 @@ void execute_and_write(Options o) {
 
 std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& session) {
     Transport& transport = session.transport();
-    Prepared ready = together(transport, [&] { return prepare(o, transport); });
+    Prepared ready = together(transport, [&] { return prepare(o, session, transport); });
     RunFacts facts{std::string(ready.backend->name()), ready.backend->description(), session.version(),
                    hosts_of(session), "not checked"};
+    if (ready.library)
+        facts.messages = fmt::format("NCCL {}, ranks by {}", ready.library->nccl().version(), facts.messages);
     std::optional<std::uint64_t> expected;
-    if (o.check && is_first(transport)) expected = reference_checksum(ready.plan, *ready.backend);
+    std::vector<float> expected_tokens;
+    if (o.check && is_first(transport) && !ready.library) expected = reference_checksum(ready.plan, *ready.backend);
+    if (o.check && is_first(transport) && ready.library)
+        expected_tokens = reference_tokens(ready.plan, *cpu_backend(0));
     ProgressBar bar;
     std::optional<Execution> done;
     try {
-        done = execute(std::move(ready.plan), transport, *ready.backend, o.execute,
-                       [&](double share) { bar.show("executing", share); });
+        done = execute_prepared(o, ready, transport, [&](double share) { bar.show("executing", share); });
     } catch (const Error& e) {
         give_up(session, e.code(), e.what());
     } catch (const std::exception& e) {
@@ -139,14 +169,22 @@ std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& se
     if (expected)
         facts.reference =
             *expected == done->checksum ? "the same as one process computes" : "not what one process computes";
+    std::optional<Agreement> agreed;
+    if (!expected_tokens.empty()) {
+        agreed = agreement(done->result.plan.scenario, expected_tokens, done->tokens);
+        facts.reference = said(*agreed);
+    }
     MeasuredRun run = summarize(*done, std::move(facts));
-    return Executed{std::move(*done), std::move(run), expected};
+    return Executed{std::move(*done), std::move(run), expected, agreed};
 }
 
 void require_reference(const ExecuteCommand& o, const Executed& done) {
     if (done.expected && *done.expected != done.execution.checksum)
         throw CheckFailed(fmt::format("{}: found checksum {:016x}, expected {:016x}, which one process computes",
                                       o.scenario, done.execution.checksum, *done.expected));
+    if (done.agreement && !done.agreement->within())
+        throw CheckFailed(fmt::format("{}: found tokens {}, expected those that one process computes on the CPU",
+                                      o.scenario, said(*done.agreement)));
 }
 
 void add_execute_command(CLI::App& app) {
@@ -156,7 +194,7 @@ void add_execute_command(CLI::App& app) {
     command->add_option("SCENARIO", options->command.scenario, "moesim.scenario/1 file")->required();
     command->add_option("-o,--out", options->out, "a file for what was measured (moesim.run/1)");
     command->add_option("--trace", options->trace, "a file for the median run, as a simulation's trace.json has it");
-    command->add_option("--backend", options->command.backend, "cpu: a rank a process")
+    command->add_option("--backend", options->command.backend, "cpu: a rank a process; cuda: a rank a GPU")
         ->check(CLI::IsMember({"cpu", "cuda"}));
     command->add_option("--repeats", options->command.execute.repeats, "runs that are kept (5)")
         ->check(CLI::Range(1, 10'000));
@@ -165,7 +203,8 @@ void add_execute_command(CLI::App& app) {
     command->add_option("--time-limit", options->time_limit, "seconds after which no other run begins (none)")
         ->check(CLI::Range(0.0, 1e6));
     command->add_flag("--check", options->command.check,
-                      "computes the same in one process, and exits with 1 where it differs");
+                      "computes the same in one process on the CPU, and exits with 1 where it differs: by a bit, or on "
+                      "GPUs by more than another order of sums explains");
     command->add_flag("--json", options->json, "the document on stdout instead of the table");
     command->callback([options] { execute_and_write(*options); });
 }

@@ -119,8 +119,9 @@ TEST_CASE("a rank that fails ends its own run with what it threw") {
     s.model.top_k = 1;
     class Failing final : public RankWork {
       public:
-        void compute(std::size_t task, const Label&) override {
+        Seconds compute(std::size_t task, const Label&) override {
             if (task == 2) throw std::runtime_error("no more");
+            return {};
         }
         std::span<const std::byte> outgoing(const Label&, std::uint32_t) override { return {}; }
         std::span<std::byte> incoming(const Label&, std::uint32_t) override { return {}; }
