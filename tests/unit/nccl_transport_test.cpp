@@ -4,6 +4,7 @@
 
 #include "calibrate/execute/execute.hpp"
 #include "calibrate/execute/message_rounds.hpp"
+#include "calibrate/execute/rank_run.hpp"
 #include "calibrate/execute/reference.hpp"
 #include "calibrate/execute/work_plan.hpp"
 #include "calibrate/measure/time_links.hpp"
@@ -70,7 +71,7 @@ TEST_CASE("the fake waits as NCCL does: operations in a circle never end, in one
         const OwnedCommunicator communicator(*api, id, 3, own);
         const auto stream = make_stream(*api);
         const auto end = make_event(*api);
-        std::array<std::byte, 2> bytes{std::byte(own), {}};
+        std::array<std::byte, 2> bytes{std::byte(own + 1), {}};
         for (const bool grouped : {true, false}) {
             if (grouped) api->group_start();
             api->send(communicator.get(), next, &bytes[0], 1, stream.get());
@@ -79,7 +80,7 @@ TEST_CASE("the fake waits as NCCL does: operations in a circle never end, in one
             api->record(end.get(), stream.get());
             host.barrier();
             ended[host.rank().value()][grouped ? 1 : 0] = api->ended(end.get());
-            arrived[host.rank().value()][grouped ? 1 : 0] = bytes[1] == std::byte(before);
+            arrived[host.rank().value()][grouped ? 1 : 0] = bytes[1] == std::byte(before + 1);
             bytes[1] = {};
             host.barrier();
         }
