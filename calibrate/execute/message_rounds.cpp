@@ -62,6 +62,7 @@ std::vector<MessageRound> message_rounds(const TaskGraph& graph, const LocalTask
     for (const LocalTransfer& t : local.sent) add(t);
     for (const LocalTransfer& t : local.received) add(t);
     std::vector<MessageRound> all;
+    all.reserve(rounds.size());
     for (auto& [place, round] : rounds) all.push_back(std::move(round));
     return all;
 }
