@@ -21,7 +21,7 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct ExecuteArguments {
     ExecuteCommand command;
     std::optional<std::string> out, trace;
     double time_limit = 0;
@@ -96,7 +96,7 @@ std::vector<std::string> hosts_of(MpiSession& session) {
     session.abort(static_cast<int>(code));
 }
 
-void write_answer(const Options& o, const Executed& done) {
+void write_answer(const ExecuteArguments& o, const Executed& done) {
     const std::string document = to_json(done.run).dump(1) + "\n";
     std::optional<PendingFile> out, trace;
     if (o.out) out.emplace(*o.out, document);
@@ -106,7 +106,7 @@ void write_answer(const Options& o, const Executed& done) {
     print(o.json ? document : table(done.run));
 }
 
-void execute_and_write(Options o) {
+void execute_and_write(ExecuteArguments o) {
     o.command.execute.at_most = Seconds(o.time_limit);
     MpiSession session;
     const auto done = execute_scenario(o.command, session);
@@ -150,7 +150,7 @@ void require_reference(const ExecuteCommand& o, const Executed& done) {
 }
 
 void add_execute_command(CLI::App& app) {
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<ExecuteArguments>();
     CLI::App* command =
         app.add_subcommand("execute", "Runs a scenario's pipeline for real: mpirun -np RANKS moesim execute SCENARIO");
     command->add_option("SCENARIO", options->command.scenario, "moesim.scenario/1 file")->required();
