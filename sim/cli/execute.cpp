@@ -108,7 +108,7 @@ void write_answer(const Options& o, const Executed& done) {
 
 void execute_and_write(Options o) {
     o.command.execute.at_most = Seconds(o.time_limit);
-    MpiSession session;
+    MpiSession session(o.command.execute.rank.computing);
     const auto done = execute_scenario(o.command, session);
     if (!done) return;
     write_answer(o, *done);
@@ -149,8 +149,9 @@ void require_reference(const ExecuteCommand& o, const Executed& done) {
                                       o.scenario, done.execution.checksum, *done.expected));
 }
 
-void add_execute_command(CLI::App& app) {
+void add_execute_command(CLI::App& app, const RankOptions& rank) {
     auto options = std::make_shared<Options>();
+    options->command.execute.rank = rank;
     CLI::App* command =
         app.add_subcommand("execute", "Runs a scenario's pipeline for real: mpirun -np RANKS moesim execute SCENARIO");
     command->add_option("SCENARIO", options->command.scenario, "moesim.scenario/1 file")->required();
@@ -164,6 +165,9 @@ void add_execute_command(CLI::App& app) {
         ->check(CLI::Range(0, 10'000));
     command->add_option("--time-limit", options->time_limit, "seconds after which no other run begins (none)")
         ->check(CLI::Range(0.0, 1e6));
+    command->add_flag_callback(
+        "--one-thread", [options] { options->command.execute.rank.computing = Computing::between_messages; },
+        "computes between messages, for an MPI that allows no threads; its clock is MPI_Wtime");
     command->add_flag("--check", options->command.check,
                       "computes the same in one process, and exits with 1 where it differs");
     command->add_flag("--json", options->json, "the document on stdout instead of the table");
