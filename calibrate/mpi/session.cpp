@@ -34,17 +34,15 @@ class MpiTransport final : public Transport {
     [[nodiscard]] RankId rank() const override { return rank_; }
 
     void send(RankId to, std::uint32_t tag, std::span<const std::byte> bytes, std::size_t what) override {
-        MPI_Request request = MPI_REQUEST_NULL;
+        const int count = as_count(bytes.size());
         // Synchronous: a send has ended when its receiver has it, not when it left for some buffer.
-        MPI_Issend(bytes.data(), as_count(bytes.size()), MPI_BYTE, static_cast<int>(to.value()), static_cast<int>(tag),
-                   MPI_COMM_WORLD, &request);
-        add(request, what);
+        MPI_Issend(bytes.data(), count, MPI_BYTE, static_cast<int>(to.value()), static_cast<int>(tag), MPI_COMM_WORLD,
+                   request(what));
     }
     void receive(RankId from, std::uint32_t tag, std::span<std::byte> bytes, std::size_t what) override {
-        MPI_Request request = MPI_REQUEST_NULL;
-        MPI_Irecv(bytes.data(), as_count(bytes.size()), MPI_BYTE, static_cast<int>(from.value()), static_cast<int>(tag),
-                  MPI_COMM_WORLD, &request);
-        add(request, what);
+        const int count = as_count(bytes.size());
+        MPI_Irecv(bytes.data(), count, MPI_BYTE, static_cast<int>(from.value()), static_cast<int>(tag), MPI_COMM_WORLD,
+                  request(what));
     }
     void completed(std::vector<std::size_t>& what) override { take(what, MPI_Testsome); }
     void wait(std::vector<std::size_t>& what) override { take(what, MPI_Waitsome); }
@@ -96,9 +94,10 @@ class MpiTransport final : public Transport {
             what_.pop_back();
         }
     }
-    void add(MPI_Request request, std::size_t what) {
-        requests_.push_back(request);
+    // A new one, to be begun.
+    MPI_Request* request(std::size_t what) {
         what_.push_back(what);
+        return &requests_.emplace_back(MPI_REQUEST_NULL);
     }
 
     // Of several round trips to rank 0, the shortest one tells best what its clock shows halfway (Cristian, Distributed

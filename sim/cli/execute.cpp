@@ -51,10 +51,10 @@ auto together(Transport& transport, const Work& work) -> decltype(work()) {
     std::vector<std::string> seen;
     int worst = 0;
     const auto all = transport.gather(std::as_bytes(std::span(sent)));
-    for (std::size_t r = 0; r < all.size(); ++r) {
-        const std::string text(reinterpret_cast<const char*>(all[r].data()), all[r].size());
+    for (const std::vector<std::byte>& part : all) {
+        const std::string text(reinterpret_cast<const char*>(part.data()), part.size());
         if (text[0] == 0) continue;
-        if (worst == 0) worst = text[0];
+        if (worst == 0) worst = std::to_integer<int>(part[0]);
         if (std::find(seen.begin(), seen.end(), text.substr(1)) == seen.end()) seen.push_back(text.substr(1));
     }
     transport.broadcast(std::as_writable_bytes(std::span(&worst, 1)));
@@ -117,17 +117,17 @@ void execute_and_write(Options o) {
 
 }  // namespace
 
-std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& session) {
+std::optional<Executed> execute_scenario(const ExecuteCommand& command, MpiSession& session) {
     Transport& transport = session.transport();
-    Prepared ready = together(transport, [&] { return prepare(o, transport); });
+    Prepared ready = together(transport, [&] { return prepare(command, transport); });
     RunFacts facts{std::string(ready.backend->name()), ready.backend->description(), session.version(),
                    hosts_of(session), "not checked"};
     std::optional<std::uint64_t> expected;
-    if (o.check && is_first(transport)) expected = reference_checksum(ready.plan, *ready.backend);
+    if (command.check && is_first(transport)) expected = reference_checksum(ready.plan, *ready.backend);
     ProgressBar bar;
     std::optional<Execution> done;
     try {
-        done = execute(std::move(ready.plan), transport, *ready.backend, o.execute,
+        done = execute(std::move(ready.plan), transport, *ready.backend, command.execute,
                        [&](double share) { bar.show("executing", share); });
     } catch (const Error& e) {
         give_up(session, e.code(), e.what());
@@ -143,10 +143,10 @@ std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& se
     return Executed{std::move(*done), std::move(run), expected};
 }
 
-void require_reference(const ExecuteCommand& o, const Executed& done) {
+void require_reference(const ExecuteCommand& command, const Executed& done) {
     if (done.expected && *done.expected != done.execution.checksum)
         throw CheckFailed(fmt::format("{}: found checksum {:016x}, expected {:016x}, which one process computes",
-                                      o.scenario, done.execution.checksum, *done.expected));
+                                      command.scenario, done.execution.checksum, *done.expected));
 }
 
 void add_execute_command(CLI::App& app, const RankOptions& rank) {
