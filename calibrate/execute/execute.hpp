@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "calibrate/execute/rank_run.hpp"
 #include "calibrate/execute/transport.hpp"
 #include "engine/plan.hpp"
 #include "engine/result.hpp"
@@ -17,6 +18,7 @@ struct ExecuteOptions {
     int warm_up = 1;  // runs that are not kept; the first one is checked besides
     int repeats = 5;
     Seconds at_most{};  // for repeats, of which at least one is made; 0: no limit
+    RankOptions rank;
 };
 
 // What rank 0 has afterwards.

@@ -51,10 +51,10 @@ auto together(Transport& transport, const Work& work) -> decltype(work()) {
     std::vector<std::string> seen;
     int worst = 0;
     const auto all = transport.gather(std::as_bytes(std::span(sent)));
-    for (std::size_t r = 0; r < all.size(); ++r) {
-        const std::string text(reinterpret_cast<const char*>(all[r].data()), all[r].size());
+    for (const std::vector<std::byte>& part : all) {
+        const std::string text(reinterpret_cast<const char*>(part.data()), part.size());
         if (text[0] == 0) continue;
-        if (worst == 0) worst = text[0];
+        if (worst == 0) worst = std::to_integer<int>(part[0]);
         if (std::find(seen.begin(), seen.end(), text.substr(1)) == seen.end()) seen.push_back(text.substr(1));
     }
     transport.broadcast(std::as_writable_bytes(std::span(&worst, 1)));
@@ -108,7 +108,7 @@ void write_answer(const ExecuteArguments& o, const Executed& done) {
 
 void execute_and_write(ExecuteArguments o) {
     o.command.execute.at_most = Seconds(o.time_limit);
-    MpiSession session;
+    MpiSession session(o.command.execute.rank.computing);
     const auto done = execute_scenario(o.command, session);
     if (!done) return;
     write_answer(o, *done);
@@ -117,17 +117,17 @@ void execute_and_write(ExecuteArguments o) {
 
 }  // namespace
 
-std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& session) {
+std::optional<Executed> execute_scenario(const ExecuteCommand& command, MpiSession& session) {
     Transport& transport = session.transport();
-    Prepared ready = together(transport, [&] { return prepare(o, transport); });
+    Prepared ready = together(transport, [&] { return prepare(command, transport); });
     RunFacts facts{std::string(ready.backend->name()), ready.backend->description(), session.version(),
                    hosts_of(session), "not checked"};
     std::optional<std::uint64_t> expected;
-    if (o.check && is_first(transport)) expected = reference_checksum(ready.plan, *ready.backend);
+    if (command.check && is_first(transport)) expected = reference_checksum(ready.plan, *ready.backend);
     ProgressBar bar;
     std::optional<Execution> done;
     try {
-        done = execute(std::move(ready.plan), transport, *ready.backend, o.execute,
+        done = execute(std::move(ready.plan), transport, *ready.backend, command.execute,
                        [&](double share) { bar.show("executing", share); });
     } catch (const Error& e) {
         give_up(session, e.code(), e.what());
@@ -143,14 +143,15 @@ std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& se
     return Executed{std::move(*done), std::move(run), expected};
 }
 
-void require_reference(const ExecuteCommand& o, const Executed& done) {
+void require_reference(const ExecuteCommand& command, const Executed& done) {
     if (done.expected && *done.expected != done.execution.checksum)
         throw CheckFailed(fmt::format("{}: found checksum {:016x}, expected {:016x}, which one process computes",
-                                      o.scenario, done.execution.checksum, *done.expected));
+                                      command.scenario, done.execution.checksum, *done.expected));
 }
 
-void add_execute_command(CLI::App& app) {
+void add_execute_command(CLI::App& app, const RankOptions& rank) {
     auto options = std::make_shared<ExecuteArguments>();
+    options->command.execute.rank = rank;
     CLI::App* command =
         app.add_subcommand("execute", "Runs a scenario's pipeline for real: mpirun -np RANKS moesim execute SCENARIO");
     command->add_option("SCENARIO", options->command.scenario, "moesim.scenario/1 file")->required();
@@ -164,6 +165,9 @@ void add_execute_command(CLI::App& app) {
         ->check(CLI::Range(0, 10'000));
     command->add_option("--time-limit", options->time_limit, "seconds after which no other run begins (none)")
         ->check(CLI::Range(0.0, 1e6));
+    command->add_flag_callback(
+        "--one-thread", [options] { options->command.execute.rank.computing = Computing::between_messages; },
+        "computes between messages, for an MPI that allows no threads; its clock is MPI_Wtime");
     command->add_flag("--check", options->command.check,
                       "computes the same in one process, and exits with 1 where it differs");
     command->add_flag("--json", options->json, "the document on stdout instead of the table");

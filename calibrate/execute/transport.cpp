@@ -1,0 +1,22 @@
+#include "calibrate/execute/transport.hpp"
+
+#include <chrono>
+#include <thread>
+
+namespace moesim {
+
+void Transport::wait(std::vector<std::size_t>& what) {
+    constexpr std::chrono::microseconds between_looks{100};
+    const std::size_t before = what.size();
+    for (completed(what); what.size() == before; completed(what)) std::this_thread::sleep_for(between_looks);
+}
+
+Seconds Transport::now() const {
+    return Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
+void Transport::sleep_until(Seconds time) {
+    std::this_thread::sleep_for(std::chrono::duration<double>((time - now()).value()));
+}
+
+}  // namespace moesim
