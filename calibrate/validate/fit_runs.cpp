@@ -165,6 +165,7 @@ std::string percent(double share) { return fmt::format("{:.1f}%", 100 * share); 
 
 ErrorSummary errors_of(const std::vector<double>& ratios) {
     std::vector<double> errors;
+    errors.reserve(ratios.size());
     for (const double r : ratios) errors.push_back(1 / r - 1);
     return summary(errors);
 }

@@ -119,6 +119,7 @@ void calibrate_from_runs(const CalibrateArguments& o, const std::vector<Measured
         base, runs,
         [&](const std::vector<Scenario>& scenarios) {
             std::vector<NamedRun> named;
+            named.reserve(scenarios.size());
             for (const Scenario& s : scenarios) named.push_back({fmt::format("run-{}", named.size()), s});
             std::vector<SimulatedStages> stages;
             for (const RunOutcome& outcome : try_apart(this_program(), named, folder.path())) {
