@@ -1,6 +1,5 @@
 // Whatever goes wrong with links: a run ends, and what ends has been carried.
 #include "base/random.hpp"
-#include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/random_scenario.hpp"
 #include "support/simulation.hpp"
@@ -36,7 +35,7 @@ FaultsSpec random_faults(const Scenario& s, double makespan, RandomStream& rando
 
 TEST_CASE("runs with faulty links end: all that was sent has arrived, or a transfer that stalled is named") {
     int ended = 0, stalled = 0, rerouted = 0;
-    for (std::uint64_t i = 0; i < test::cases(150); ++i) {
+    for (std::uint64_t i = 0; i < 150; ++i) {
         INFO("random_scenario(" << i << ")");
         Scenario s = random_scenario(i);
         s.network = NetworkSpec{};
