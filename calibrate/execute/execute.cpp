@@ -9,18 +9,15 @@
 namespace moesim {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // Ranks that have left a barrier set out together after so much more, since they leave it one after another.
-constexpr std::chrono::milliseconds before_start{20};
+constexpr Seconds before_start{0.02};
 
 // The common moment to begin at, on this rank's clock.
-Clock::time_point agree_on_start(Transport& transport) {
+Seconds agree_on_start(Transport& transport) {
     transport.barrier();
-    std::int64_t at = (Clock::now() + before_start).time_since_epoch().count();
+    Seconds at = transport.now() + before_start;
     transport.broadcast(std::as_writable_bytes(std::span(&at, 1)));
-    const auto ahead = std::chrono::duration<double>(transport.clock_ahead().value());
-    return Clock::time_point(Clock::duration(at)) + std::chrono::duration_cast<Clock::duration>(ahead);
+    return at + transport.clock_ahead();
 }
 
 template <class T>
@@ -99,12 +96,12 @@ std::optional<Execution> execute(Plan plan, Transport& transport, kernels::Backe
     if (options.rehearse) kernels.rehearse();
     std::optional<std::uint64_t> checksum;
     std::vector<std::vector<TaskTime>> runs;
-    const Clock::time_point since = Clock::now();
+    const Seconds since = transport.now();
     for (int i = 0; i < options.warm_up + options.repeats; ++i) {
         kernels.begin(i == 0 && options.warm_up > 0);
         transport.expect(rounds);
-        const auto times =
-            run_tasks_of_rank(work.result.graph, work.local, kernels, transport, agree_on_start(transport));
+        const auto times = run_tasks_of_rank(work.result.graph, work.local, kernels, transport,
+                                             agree_on_start(transport), options.rank);
         std::uint64_t sum = 0;
         for (const std::uint64_t part : gathered(transport, std::vector<std::uint64_t>{kernels.checksum()}))
             sum += part;
@@ -120,8 +117,8 @@ std::optional<Execution> execute(Plan plan, Transport& transport, kernels::Backe
             if (progress) progress(static_cast<double>(i + 1) / static_cast<double>(options.warm_up + options.repeats));
         }
         // Rank 0's clock decides, so that all stop together.
-        const double passed = std::chrono::duration<double>(Clock::now() - since).count();
-        unsigned char stop = options.at_most > Seconds{} && i >= options.warm_up && passed > options.at_most.value();
+        const bool late = transport.now() - since > options.at_most;
+        unsigned char stop = options.at_most > Seconds{} && i >= options.warm_up && late;
         transport.broadcast(std::as_writable_bytes(std::span(&stop, 1)));
         if (stop) break;
     }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "calibrate/execute/rank_run.hpp"
 #include "calibrate/execute/transport.hpp"
 #include "engine/plan.hpp"
 #include "engine/result.hpp"
@@ -19,6 +20,7 @@ struct ExecuteOptions {
     Seconds at_most{};      // for repeats, of which at least one is made; 0: no limit
     bool rehearse = false;  // before the first message (KernelWork::rehearse): for backends on GPUs
     bool keep_tokens = false;
+    RankOptions rank;
 };
 
 // What rank 0 has afterwards.

@@ -1,24 +1,25 @@
 #include "calibrate/execute/rank_run.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <mutex>
 #include <thread>
 
+#include "base/error.hpp"
+
 namespace moesim {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 class RankRun {
   public:
-    RankRun(const TaskGraph& graph, const LocalTasks& local, RankWork& work, Transport& transport,
-            Clock::time_point begin)
-        : graph_(graph), local_(local), work_(work), transport_(transport), begin_(begin), waits_(local.waits),
-          parts_(local.id.size()), role_(local.id.size()), times_(local.id.size()), ready_(local.id.size()),
-          unfinished_(local.id.size()) {
+    RankRun(const TaskGraph& graph, const LocalTasks& local, RankWork& work, Transport& transport, Seconds begin,
+            const RankOptions& options)
+        : graph_(graph), local_(local), work_(work), transport_(transport), begin_(begin), options_(options),
+          waits_(local.waits), parts_(local.id.size()), role_(local.id.size()), times_(local.id.size()),
+          ready_(local.id.size()), unfinished_(local.id.size()) {
         for (const LocalTransfer& t : local.sent) role_[t.task] = &t;
         for (const LocalTransfer& t : local.received) parts_[t.task] = t.parts;
         posts_.resize(local.id.size());
@@ -35,29 +36,27 @@ class RankRun {
     std::vector<LocalTime> run() {
         for (const LocalTransfer* t : to_receive_) post(*t);
         to_receive_.clear();
-        std::this_thread::sleep_until(begin_);
+        transport_.sleep_until(begin_);
         {
             const std::lock_guard lock(mutex_);
             for (std::size_t task = 0; task < waits_.size(); ++task)
                 if (local_.waits[task] == 0 && !received_[task]) release(task);
         }
-        std::thread computing([this] { compute(); });
         try {
-            communicate();
+            if (options_.computing == Computing::between_messages)
+                by_turns();
+            else
+                side_by_side();
         } catch (...) {
-            fail(std::current_exception());
-        }
-        computing.join();
-        if (failure_) {
             transport_.abandon();
-            std::rethrow_exception(failure_);
+            throw;
         }
         return std::move(times_);
     }
 
   private:
     [[nodiscard]] const Task& task(std::size_t local) const { return graph_.tasks()[local_.id[local]]; }
-    [[nodiscard]] Seconds now() const { return Seconds(std::chrono::duration<double>(Clock::now() - begin_).count()); }
+    [[nodiscard]] Seconds now() const { return transport_.now() - begin_; }
 
     // All of these hold the lock. A task has all that it waits for: joins end at once, others are somebody's to do.
     void release(std::size_t first) {
@@ -90,20 +89,58 @@ class RankRun {
         changed_.notify_all();
     }
 
+    void side_by_side() {
+        std::thread computing([this] { compute(); });
+        try {
+            communicate();
+        } catch (...) {
+            fail(std::current_exception());
+        }
+        computing.join();
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+    // Messages that may be sent go first, then one computation. Where nothing may be computed, only the end of a
+    // message can change that: it is waited for without looking again and again, which a simulated MPI would count.
+    void by_turns() {
+        std::vector<std::size_t> completed;
+        std::size_t next = 0;
+        while (true) {
+            begin_messages();
+            if (unfinished_ == 0) return;
+            const bool computes = next < local_.compute.size() && ready_[local_.compute[next]];
+            if (!computes && under_way_ == 0) throw InternalError("tasks are left that nothing will end");
+            completed.clear();
+            if (computes) {
+                compute(next++);
+                transport_.completed(completed);
+            } else {
+                transport_.wait(completed);
+            }
+            end_messages(completed);
+        }
+    }
+
+    void compute(std::size_t i) {
+        const std::size_t t = local_.compute[i];
+        const Seconds start = now();
+        const Seconds took = work_.compute(i, task(t).label);
+        if (options_.computed) options_.computed(task(t));
+        const std::lock_guard lock(mutex_);
+        // Where nothing goes on meanwhile, the transport's clock tells as well, and it may be a simulated one.
+        const bool alone = options_.computing == Computing::between_messages;
+        times_[t] = {start, alone ? now() : std::min(start + took, now())};
+        finish(t);
+    }
     void compute() {
         try {
             for (std::size_t i = 0; i < local_.compute.size(); ++i) {
-                const std::size_t t = local_.compute[i];
                 {
                     std::unique_lock lock(mutex_);
-                    changed_.wait(lock, [&] { return ready_[t] || failure_; });
+                    changed_.wait(lock, [&] { return ready_[local_.compute[i]] || failure_; });
                     if (failure_) return;
                 }
-                const Seconds start = now();
-                const Seconds took = work_.compute(i, task(t).label);
-                const std::lock_guard lock(mutex_);
-                times_[t] = {start, std::min(start + took, now())};
-                finish(t);
+                compute(i);
             }
         } catch (...) {
             fail(std::current_exception());
@@ -116,10 +153,11 @@ class RankRun {
     }
 
     void communicate() {
-        std::vector<const LocalTransfer*> sends, receives;
         std::vector<std::size_t> completed;
         const std::chrono::microseconds pause = transport_.between_looks();
         while (true) {
+            const bool idle = completed.empty();
+            completed.clear();
             {
                 std::unique_lock lock(mutex_);
                 if (failure_ || unfinished_ == 0) return;
@@ -128,30 +166,36 @@ class RankRun {
                 };
                 if (under_way_ == 0)
                     changed_.wait(lock, something);
-                else if (completed.empty() && pause.count() > 0)
+                else if (idle && pause.count() > 0)
                     changed_.wait_for(lock, pause, something);
-                sends.swap(to_send_);
-                receives.swap(to_receive_);
             }
-            take_turns(sends);
-            for (const LocalTransfer* t : receives) post(*t);
-            for (const LocalTransfer* t : sends) start(*t);
-            sends.clear();
-            receives.clear();
-            completed.clear();
+            begin_messages();
             transport_.completed(completed);
-            if (completed.empty()) {
-                if (pause.count() == 0) std::this_thread::yield();
-                continue;
-            }
-            const Seconds ended = now() - transport_.ended_before();
+            end_messages(completed);
+            if (completed.empty() && pause.count() == 0) std::this_thread::yield();
+        }
+    }
+
+    void begin_messages() {
+        std::vector<const LocalTransfer*> sends, receives;
+        {
             const std::lock_guard lock(mutex_);
-            for (const std::size_t t : completed) {
-                --under_way_;
-                if (--parts_[t] > 0) continue;
-                times_[t].finish = std::max(ended, times_[t].start);
-                finish(t);
-            }
+            sends.swap(to_send_);
+            receives.swap(to_receive_);
+        }
+        take_turns(sends);
+        for (const LocalTransfer* t : receives) post(*t);
+        for (const LocalTransfer* t : sends) start(*t);
+    }
+    void end_messages(const std::vector<std::size_t>& completed) {
+        if (completed.empty()) return;
+        const Seconds ended = now() - transport_.ended_before();
+        const std::lock_guard lock(mutex_);
+        for (const std::size_t t : completed) {
+            --under_way_;
+            if (--parts_[t] > 0) continue;
+            times_[t].finish = std::max(ended, times_[t].start);
+            finish(t);
         }
     }
 
@@ -198,7 +242,8 @@ class RankRun {
     const LocalTasks& local_;
     RankWork& work_;
     Transport& transport_;
-    Clock::time_point begin_;
+    Seconds begin_;
+    const RankOptions& options_;
 
     std::mutex mutex_;  // for what both threads use: all below but under_way_ and role_
     std::condition_variable changed_;
@@ -219,8 +264,8 @@ class RankRun {
 }  // namespace
 
 std::vector<LocalTime> run_tasks_of_rank(const TaskGraph& graph, const LocalTasks& local, RankWork& work,
-                                         Transport& transport, std::chrono::steady_clock::time_point begin) {
-    return RankRun(graph, local, work, transport, begin).run();
+                                         Transport& transport, Seconds begin, const RankOptions& options) {
+    return RankRun(graph, local, work, transport, begin, options).run();
 }
 
 }  // namespace moesim

@@ -1,7 +1,7 @@
 #pragma once
-// One rank's tasks, run for real: computation on a thread of its own, messages on the caller's.
-#include <chrono>
+// One rank's tasks, run for real.
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -11,7 +11,22 @@
 
 namespace moesim {
 
-// What the tasks stand for. compute() is called from one thread, the others from another one, side by side.
+// Which thread computes.
+enum class Computing {
+    beside_messages,   // one of its own, so that messages begin and end meanwhile
+    between_messages,  // the caller's, for ranks that may have no other: what becomes ready meanwhile begins
+                       // afterwards, and a message that arrived meanwhile is noted as having ended then
+};
+
+struct RankOptions {
+    Computing computing = Computing::beside_messages;
+    // After each computation, before its end is noted, with the graph's task: for clocks that do not see how long it
+    // took.
+    std::function<void(const Task&)> computed;
+};
+
+// What the tasks stand for. compute() is called from one thread, the others from another one, side by side, or all from
+// the caller's.
 class RankWork {
   public:
     virtual ~RankWork() = default;
@@ -33,9 +48,10 @@ struct LocalTime {
     Seconds start, finish;
 };
 
-// Runs all tasks of a rank, each as soon as what it waits for has ended; `begin` is the common moment, which is waited
-// for. What throws in a task is thrown again here. Nothing is left under way unless it throws.  [local task]
+// Runs all tasks of a rank, each as soon as what it waits for has ended; `begin` is the common moment on the
+// transport's clock, which is waited for. What throws in a task is thrown again here. Nothing is left under way unless
+// it throws.  [local task]
 std::vector<LocalTime> run_tasks_of_rank(const TaskGraph& graph, const LocalTasks& local, RankWork& work,
-                                         Transport& transport, std::chrono::steady_clock::time_point begin);
+                                         Transport& transport, Seconds begin, const RankOptions& options = {});
 
 }  // namespace moesim

@@ -45,6 +45,8 @@ class Transport {
     virtual void receive(RankId from, std::uint32_t tag, std::span<std::byte> bytes, std::size_t what) = 0;
     // Appends what has been completed since the last call.
     virtual void completed(std::vector<std::size_t>& what) = 0;
+    // The same, but waits until something has been; something has to be under way.
+    virtual void wait(std::vector<std::size_t>& what);
     // How long before completed() returned, what it named had ended, where the device's own clock tells.
     [[nodiscard]] virtual Seconds ended_before() const { return {}; }
     // How long to sleep between calls of completed() that name nothing. Ranks on cores may be many more than cores: who
@@ -61,7 +63,11 @@ class Transport {
     // What rank 0 gave; as many bytes on every rank.
     virtual void broadcast(std::span<std::byte> bytes) = 0;
 
-    // What this rank's steady clock shows more than that of rank 0, as measured when the ranks came together.
+    // This rank's steady clock, from some moment on; any thread may ask. Not overridden, it is this machine's.
+    [[nodiscard]] virtual Seconds now() const;
+    // Until that clock shows so much.
+    virtual void sleep_until(Seconds time);
+    // What it shows more than that of rank 0, as measured when the ranks came together.
     [[nodiscard]] virtual Seconds clock_ahead() const = 0;
 };
 

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <map>
 #include <set>
 
 #include "calibrate/fit.hpp"
+#include "calibrate/measure/link_kinds.hpp"
 #include "calibrate/rounding.hpp"
 #include "calibrate/validate_table.hpp"
 #include "network/transfer_time.hpp"
@@ -19,43 +19,13 @@ namespace {
 constexpr double scale = 0.05;       // fit.hpp
 constexpr double tolerance = 0.001;  // transfer_time.hpp
 
-// Whose figures a route takes, as MessageModel::profile_of has it.
-enum class Kind : unsigned char { nvlink, pcie, nic };
-constexpr std::array<const char*, 3> kind_names = {"nvlink", "pcie", "nic"};
-
-// Of a Profile or a const one.
-template <class P>
-auto& of(P& p, Kind kind) {
-    if (kind == Kind::pcie) return *p.pcie;
-    return kind == Kind::nvlink ? p.nvlink : p.nic;
-}
-
-Kind kind_of(const Fabric& fabric, const Transfer& t) {
-    Kind kind = Kind::nvlink;
-    const Route route = fabric.route(t.from, t.to);
-    for (const LinkId l : route.links()) {
-        const LinkClass c = fabric.link(l).link_class;
-        if (c != LinkClass::nvlink && c != LinkClass::pcie) return Kind::nic;
-        if (c == LinkClass::pcie) kind = Kind::pcie;
-    }
-    return kind;
-}
-
-std::vector<Figure> figures_of(Kind kind) {
-    const std::string name = kind_names[static_cast<std::size_t>(kind)];
-    return {{name + ".efficiency", [=](const Profile& p) { return of(p, kind).efficiency.value; },
-             [=](Profile& p, double v) { of(p, kind).efficiency.value = std::clamp(v, 1e-3, 1.0); }},
-            {name + ".overhead", [=](const Profile& p) { return of(p, kind).overhead.value.value(); },
-             [=](Profile& p, double v) { of(p, kind).overhead.value = Seconds(std::clamp(v, 1e-9, 1.0)); }}};
-}
-
 // A median that is known to a quarter. Single short messages on a machine with more ranks than cores are not, and would
 // only tell when the ranks had a core.
 bool well_known(const LinkTimes& t) { return (t.timing.high - t.timing.low).value() <= 0.5 * t.timing.median.value(); }
 
 // Where a fit starts: the wire's own rate, and what a byte takes more than the wire.
-void start(Profile& profile, const Fabric& fabric, Kind kind, const std::vector<LinkTimes>& times) {
-    LinkProfile& l = of(profile, kind);
+void start(Profile& profile, const Fabric& fabric, LinkKind kind, const std::vector<LinkTimes>& times) {
+    LinkProfile& l = links_of(profile, kind);
     l.efficiency.value = 0.7;
     l.half_size.value = Bytes(0);
     l.overhead.value = Seconds(1e-5);
@@ -63,7 +33,7 @@ void start(Profile& profile, const Fabric& fabric, Kind kind, const std::vector<
     l.residuals.reset();
     for (const LinkTimes& t : times) {
         const Transfer& first = t.what.transfers.front();
-        if (!t.what.ping_pong || first.bytes > Bytes(1) || kind_of(fabric, first) != kind) continue;
+        if (!t.what.ping_pong || first.bytes > Bytes(1) || link_kind(fabric, first.from, first.to) != kind) continue;
         const Seconds wire = fabric.latency(fabric.route(first.from, first.to));
         l.overhead.value = Seconds(std::clamp(t.timing.median.value() - wire.value(), 1e-7, 1.0));
     }
@@ -102,11 +72,11 @@ std::vector<double> held_out_errors(const Profile& begin, const Fabric& fabric, 
 }
 
 // Quantiles of a single byte's times over their median; empty where none was timed over such links.
-std::vector<double> jitter_of(const Fabric& fabric, Kind kind, const std::vector<LinkTimes>& times) {
+std::vector<double> jitter_of(const Fabric& fabric, LinkKind kind, const std::vector<LinkTimes>& times) {
     std::vector<double> ratios;
     for (const LinkTimes& t : times) {
         const Transfer& first = t.what.transfers.front();
-        if (!t.what.ping_pong || first.bytes > Bytes(1) || kind_of(fabric, first) != kind) continue;
+        if (!t.what.ping_pong || first.bytes > Bytes(1) || link_kind(fabric, first.from, first.to) != kind) continue;
         for (const Seconds s : t.timing.samples) ratios.push_back(std::min(s / t.timing.median, 1000.0));
     }
     return ratios.empty() ? ratios : twenty_quantiles(std::move(ratios));
@@ -131,14 +101,14 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
                                    const std::string& how) {
     std::vector<LinkTimes> times;
     std::copy_if(all.begin(), all.end(), std::back_inserter(times), well_known);
-    std::set<Kind> kinds;
+    std::set<LinkKind> kinds;
     for (const LinkTimes& t : times)
-        for (const Transfer& transfer : t.what.transfers) kinds.insert(kind_of(fabric, transfer));
+        for (const Transfer& transfer : t.what.transfers) kinds.insert(link_kind(fabric, transfer.from, transfer.to));
     std::vector<Figure> figures;
     if (!profile.pcie) profile.pcie = profile.nvlink;
-    for (const Kind kind : kinds) {
+    for (const LinkKind kind : kinds) {
         start(profile, fabric, kind, times);
-        for (Figure& f : figures_of(kind)) figures.push_back(std::move(f));
+        for (Figure& f : link_figures(kind)) figures.push_back(std::move(f));
     }
     if (times.size() < figures.size()) return {};
     const ErrorSummary held_out = summary(held_out_errors(profile, fabric, figures, times));
@@ -155,8 +125,8 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
     if (times.size() < all.size())
         notes.push_back(
             fmt::format("left out  {} cases of messages, whose median is not known to 25%", all.size() - times.size()));
-    for (const Kind kind : kinds) {
-        LinkProfile& l = of(profile, kind);
+    for (const LinkKind kind : kinds) {
+        LinkProfile& l = links_of(profile, kind);
         const std::string source = fmt::format("{} Fitted to ping-pongs and all-to-alls: {}.", how, worth);
         l.efficiency.source = source;
         l.overhead.source = source;
@@ -165,8 +135,8 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
         l.residuals = {residuals, source};
         if (auto jitter = jitter_of(fabric, kind, all); !jitter.empty())
             l.jitter = {std::move(jitter), how + " Ping-pongs of one byte."};
-        notes.push_back(fmt::format("fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us; {}",
-                                    kind_names[static_cast<std::size_t>(kind)], l.efficiency.value,
+        notes.push_back(fmt::format("fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us; {}", name(kind),
+                                    l.efficiency.value,
                                     l.efficiency.value >= 1 ? " (at least: faster than the topology says)" : "",
                                     l.overhead.value.value() * 1e6, worth));
     }

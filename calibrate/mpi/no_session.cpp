@@ -8,7 +8,7 @@ struct MpiSession::State {
     std::string text;
 };
 
-MpiSession::MpiSession() {
+MpiSession::MpiSession(Computing) {
     throw MachineLacks("this build of moesim has no MPI: install libopenmpi-dev and openmpi-bin, and build it again");
 }
 MpiSession::~MpiSession() = default;

@@ -3,17 +3,15 @@
 #include <mpi.h>
 
 #include <algorithm>
-#include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <limits>
-#include <numeric>
 
 #include "base/machine_lacks.hpp"
 
 namespace moesim {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 int as_count(std::size_t bytes) {
     if (bytes > static_cast<std::size_t>(std::numeric_limits<int>::max()))
@@ -21,11 +19,9 @@ int as_count(std::size_t bytes) {
     return static_cast<int>(bytes);
 }
 
-double now() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
-
 class MpiTransport final : public Transport {
   public:
-    MpiTransport() {
+    explicit MpiTransport(bool own_clock) : own_clock_(own_clock) {
         int rank = 0, ranks = 1;
         MPI_Comm_rank(MPI_COMM_WORLD, &rank);
         MPI_Comm_size(MPI_COMM_WORLD, &ranks);
@@ -38,36 +34,18 @@ class MpiTransport final : public Transport {
     [[nodiscard]] RankId rank() const override { return rank_; }
 
     void send(RankId to, std::uint32_t tag, std::span<const std::byte> bytes, std::size_t what) override {
-        MPI_Request request = MPI_REQUEST_NULL;
+        const int count = as_count(bytes.size());
         // Synchronous: a send has ended when its receiver has it, not when it left for some buffer.
-        MPI_Issend(bytes.data(), as_count(bytes.size()), MPI_BYTE, static_cast<int>(to.value()), static_cast<int>(tag),
-                   MPI_COMM_WORLD, &request);
-        add(request, what);
+        MPI_Issend(bytes.data(), count, MPI_BYTE, static_cast<int>(to.value()), static_cast<int>(tag), MPI_COMM_WORLD,
+                   request(what));
     }
     void receive(RankId from, std::uint32_t tag, std::span<std::byte> bytes, std::size_t what) override {
-        MPI_Request request = MPI_REQUEST_NULL;
-        MPI_Irecv(bytes.data(), as_count(bytes.size()), MPI_BYTE, static_cast<int>(from.value()), static_cast<int>(tag),
-                  MPI_COMM_WORLD, &request);
-        add(request, what);
+        const int count = as_count(bytes.size());
+        MPI_Irecv(bytes.data(), count, MPI_BYTE, static_cast<int>(from.value()), static_cast<int>(tag), MPI_COMM_WORLD,
+                  request(what));
     }
-    void completed(std::vector<std::size_t>& what) override {
-        if (requests_.empty()) return;
-        int count = 0;
-        indices_.resize(requests_.size());
-        MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, indices_.data(),
-                     MPI_STATUSES_IGNORE);
-        if (count == 0 || count == MPI_UNDEFINED) return;
-        std::sort(indices_.begin(), indices_.begin() + count);
-        for (int i = 0; i < count; ++i)
-            what.push_back(what_[static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
-        for (int i = count; i-- > 0;) {  // from the last on, so that places before stay what they are
-            const auto at = static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)]);
-            requests_[at] = requests_.back();
-            what_[at] = what_.back();
-            requests_.pop_back();
-            what_.pop_back();
-        }
-    }
+    void completed(std::vector<std::size_t>& what) override { take(what, MPI_Testsome); }
+    void wait(std::vector<std::size_t>& what) override { take(what, MPI_Waitsome); }
 
     void barrier() override { MPI_Barrier(MPI_COMM_WORLD); }
     std::vector<std::vector<std::byte>> gather(std::span<const std::byte> bytes) override {
@@ -87,12 +65,39 @@ class MpiTransport final : public Transport {
     void broadcast(std::span<std::byte> bytes) override {
         MPI_Bcast(bytes.data(), as_count(bytes.size()), MPI_BYTE, 0, MPI_COMM_WORLD);
     }
+    [[nodiscard]] Seconds now() const override { return own_clock_ ? Seconds(MPI_Wtime()) : Transport::now(); }
+    void sleep_until(Seconds time) override {
+        if (!own_clock_) return Transport::sleep_until(time);
+        const double rest = std::max((time - now()).value(), 0.0);
+        const timespec wait = {static_cast<std::time_t>(rest), std::lround(std::fmod(rest, 1.0) * 999'999'999)};
+        nanosleep(&wait, nullptr);  // by name, since a simulated MPI replaces it
+    }
     [[nodiscard]] Seconds clock_ahead() const override { return ahead_; }
 
   private:
-    void add(MPI_Request request, std::size_t what) {
-        requests_.push_back(request);
+    // What some has completed: MPI_Testsome, or MPI_Waitsome.
+    template <class Some>
+    void take(std::vector<std::size_t>& what, Some some) {
+        if (requests_.empty()) return;
+        int count = 0;
+        indices_.resize(requests_.size());
+        some(static_cast<int>(requests_.size()), requests_.data(), &count, indices_.data(), MPI_STATUSES_IGNORE);
+        if (count == 0 || count == MPI_UNDEFINED) return;
+        std::sort(indices_.begin(), indices_.begin() + count);
+        for (int i = 0; i < count; ++i)
+            what.push_back(what_[static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
+        for (int i = count; i-- > 0;) {  // from the last on, so that places before stay what they are
+            const auto at = static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)]);
+            requests_[at] = requests_.back();
+            what_[at] = what_.back();
+            requests_.pop_back();
+            what_.pop_back();
+        }
+    }
+    // A new one, to be begun.
+    MPI_Request* request(std::size_t what) {
         what_.push_back(what);
+        return &requests_.emplace_back(MPI_REQUEST_NULL);
     }
 
     // Of several round trips to rank 0, the shortest one tells best what its clock shows halfway (Cristian, Distributed
@@ -105,13 +110,13 @@ class MpiTransport final : public Transport {
                 double there = 0;
                 if (rank_ == RankId(0)) {
                     MPI_Recv(&there, 1, MPI_DOUBLE, peer, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-                    there = now();
+                    there = now().value();
                     MPI_Send(&there, 1, MPI_DOUBLE, peer, 0, MPI_COMM_WORLD);
                 } else if (static_cast<int>(rank_.value()) == peer) {
-                    const double begin = now();
+                    const double begin = now().value();
                     MPI_Send(&begin, 1, MPI_DOUBLE, 0, 0, MPI_COMM_WORLD);
                     MPI_Recv(&there, 1, MPI_DOUBLE, 0, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-                    const double end = now();
+                    const double end = now().value();
                     if (end - begin < shortest) {
                         shortest = end - begin;
                         ahead = (begin + end) / 2 - there;
@@ -121,6 +126,7 @@ class MpiTransport final : public Transport {
         return Seconds(ahead);
     }
 
+    bool own_clock_;  // MPI's, not the machine's
     RankId rank_;
     std::size_t ranks_ = 1;
     Seconds ahead_;
@@ -153,11 +159,13 @@ struct MpiSession::State {
     int local_rank = 0, local_ranks = 1;
 };
 
-MpiSession::MpiSession() : state_(std::make_unique<State>()) {
+MpiSession::MpiSession(Computing computing) : state_(std::make_unique<State>()) {
+    const bool alone = computing == Computing::between_messages;
+    const int needed = alone ? MPI_THREAD_SINGLE : MPI_THREAD_FUNNELED;
     int provided = 0;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
-    if (provided < MPI_THREAD_FUNNELED) throw MachineLacks("this MPI does not allow threads beside the one that sends");
-    state_->transport = std::make_unique<MpiTransport>();
+    MPI_Init_thread(nullptr, nullptr, needed, &provided);
+    if (provided < needed) throw MachineLacks("this MPI does not allow threads beside the one that sends");
+    state_->transport = std::make_unique<MpiTransport>(alone);
     state_->host = name_of_host();
     state_->version = name_of_library();
     MPI_Comm local = MPI_COMM_NULL;

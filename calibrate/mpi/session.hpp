@@ -4,17 +4,19 @@
 #include <memory>
 #include <string>
 
+#include "calibrate/execute/rank_run.hpp"
 #include "calibrate/execute/transport.hpp"
 
 namespace moesim {
 
 // Joins this process to those that mpirun started beside it; alone where nobody started it so. One a process. Messages
-// are MPI's, sent from the calling thread alone.
+// are MPI's, sent from the calling thread alone. Where no thread computes beside it, MPI need not allow any, and the
+// clock is MPI_Wtime: so that one that simulates (SMPI) says what time it is.
 //
 // Throws MachineLacks where this build has no MPI.
 class MpiSession {
   public:
-    MpiSession();
+    explicit MpiSession(Computing computing = Computing::beside_messages);
     ~MpiSession();
     MpiSession(const MpiSession&) = delete;
     MpiSession& operator=(const MpiSession&) = delete;

@@ -14,14 +14,20 @@
 #include "calibrate/base_profile.hpp"
 #include "calibrate/from_tables.hpp"
 #include "calibrate/tables/read_table.hpp"
+#include "calibrate/validate/fit_runs.hpp"
+#include "cli/load_profile.hpp"
 #include "cli/measure.hpp"
 #include "cli/output.hpp"
+#include "cli/planning_options.hpp"
+#include "cli/progress_bar.hpp"
+#include "cli/temporary_folder.hpp"
 #include "config/json_text.hpp"
+#include "study/run_apart.hpp"
 
 namespace moesim {
 namespace {
 
-struct Options {
+struct CalibrateArguments {
     std::vector<std::string> from;
     std::string out;
     std::optional<std::string> base, gpu, name, date;
@@ -37,7 +43,7 @@ std::string today() {
 }
 
 // The GPU to fit: the one that is asked for, or the only one in the tables.
-std::string chosen_gpu(const Options& o, const std::vector<MeasuredTable>& tables) {
+std::string chosen_gpu(const CalibrateArguments& o, const std::vector<MeasuredTable>& tables) {
     const auto there = gpus_in(tables);
     if (o.gpu) {
         if (std::find(there.begin(), there.end(), *o.gpu) == there.end() && !there.empty())
@@ -51,13 +57,13 @@ std::string chosen_gpu(const Options& o, const std::vector<MeasuredTable>& table
     return there.empty() ? std::string() : there.front();
 }
 
-Profile starting_profile(const Options& o, const std::string& gpu) {
+Profile starting_profile(const CalibrateArguments& o, const std::string& gpu) {
     if (!o.base) return base_profile(gpu);
-    return parse_profile(parse_json(read_file(*o.base, max_json_bytes), *o.base), *o.base);
+    return load_profile(*o.base);
 }
 
 // What belongs to one way of calibrating only is refused with the other, rather than left unread.
-void check(const Options& o) {
+void check(const CalibrateArguments& o) {
     if (o.from.empty() == !o.backend)
         throw InputError(
             fmt::format("calibrate: found {}, expected either --from (tables that others measured) or "
@@ -75,10 +81,68 @@ void check(const Options& o) {
     refuse(o.quick, "--quick", "--backend");
 }
 
-void calibrate(const Options& o) {
+// Those of `files` that moesim execute wrote. Throws InputError where some are and others are not.
+std::vector<MeasuredRun> runs_among(const std::vector<std::string>& files) {
+    std::vector<MeasuredRun> runs;
+    std::string run, other;
+    for (const std::string& file : files) {
+        const std::string text = read_file(file, max_json_bytes);
+        if (text.substr(0, 200).find("\"moesim.run/") == text.npos) {
+            other = file;
+            continue;
+        }
+        run = file;
+        runs.push_back(parse_run(parse_json(text, file), file));
+    }
+    if (!run.empty() && !other.empty())
+        throw InputError(
+            fmt::format("--from: found both {}, a run, and {}, none, expected either runs or tables", run, other));
+    return runs;
+}
+
+void write_profile(const CalibrateArguments& o, const Profile& profile, const std::string& answer) {
+    const std::string text = to_json(profile).dump(2) + "\n";
+    parse_profile(parse_json(text, o.out), o.out);  // what is written is what can be read
+    write_file(o.out, text);
+    print(answer + fmt::format("\nwritten   {}\n", o.out));
+}
+
+void calibrate_from_runs(const CalibrateArguments& o, const std::vector<MeasuredRun>& runs) {
+    if (o.gpu) throw InputError("--gpu: found a value, expected none with runs");
+    Profile base = runs.front().scenario.profile;
+    if (o.base) base = load_profile(*o.base);
+    if (o.name) base.name = *o.name;
+    const TemporaryFolder folder;
+    ProgressBar bar;
+    std::size_t simulated = 0;
+    const RunFit fitted = fit_runs(
+        base, runs,
+        [&](const std::vector<Scenario>& scenarios) {
+            std::vector<NamedRun> named;
+            named.reserve(scenarios.size());
+            for (const Scenario& s : scenarios) named.push_back({fmt::format("run-{}", named.size()), s});
+            std::vector<SimulatedStages> stages;
+            for (const RunOutcome& outcome : try_apart(this_program(), named, folder.path())) {
+                if (!outcome.failure.empty()) throw InputError(outcome.failure);
+                stages.push_back(simulated_stages(outcome.result));
+            }
+            simulated += scenarios.size();
+            bar.show(fmt::format("simulated {}", simulated), 0);
+            return stages;
+        },
+        o.date.value_or(today()));
+    bar.clear();
+    write_profile(o, fitted.profile, fmt::format("{}\n", fmt::join(fitted.notes, "\n")));
+}
+
+void calibrate(const CalibrateArguments& o) {
     check(o);
     if (o.backend) {
         measure_machine({*o.backend, o.scenario, o.samples, o.base, o.name, o.out, o.date.value_or(today()), o.quick});
+        return;
+    }
+    if (const std::vector<MeasuredRun> runs = runs_among(o.from); !runs.empty()) {
+        calibrate_from_runs(o, runs);
         return;
     }
     std::vector<MeasuredTable> tables;
@@ -86,24 +150,22 @@ void calibrate(const Options& o) {
     Profile base = starting_profile(o, chosen_gpu(o, tables));
     if (o.name) base.name = *o.name;
     const FromTables fitted = fit_tables(base, tables, o.date.value_or(today()));
-    const std::string text = to_json(fitted.profile).dump(2) + "\n";
-    parse_profile(parse_json(text, o.out), o.out);  // what is written is what can be read
-    write_file(o.out, text);
     std::string answer;
     for (const FitNote& note : fitted.notes)
         answer += fmt::format("{:9} {}\n", note.left_out ? "left out" : "fitted", note.what);
-    print(answer + fmt::format("\nwritten   {}\n", o.out));
+    write_profile(o, fitted.profile, answer);
 }
 
 }  // namespace
 
 void add_calibrate_command(CLI::App& app) {
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<CalibrateArguments>();
     CLI::App* command =
         app.add_subcommand("calibrate", "Fits a profile to measurements: tables of others, or this machine");
     command->add_option("--from", options->from,
                         "tables that others measured: output of nccl-tests (text, JSON) or DeepEP's tests, CSV of "
-                        "aiconfigurator (nccl, moe, DeepEP, gemm), InferSim or Frontier; told by their content");
+                        "aiconfigurator (nccl, moe, DeepEP, gemm), InferSim or Frontier; or what moesim execute "
+                        "wrote, three runs or more; told by their content");
     command
         ->add_option("--backend", options->backend,
                      "measures this machine: \"cpu\", a core a rank; links where it runs under mpirun")

@@ -21,7 +21,7 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct CompareArguments {
     std::string scenario;
     std::string out;
     bool json = false;
@@ -112,7 +112,7 @@ std::string learned_text(const Comparison& c) {
 }
 
 // What one would take, and what that gains.
-std::string fastest_line(const Scenario& s, const Options& o, const std::vector<ComparedMethod>& methods) {
+std::string fastest_line(const Scenario& s, const CompareArguments& o, const std::vector<ComparedMethod>& methods) {
     std::vector<const ComparedMethod*> placed;
     for (const ComparedMethod& m : methods)
         if (m.failure.empty()) placed.push_back(&m);
@@ -132,7 +132,7 @@ std::string fastest_line(const Scenario& s, const Options& o, const std::vector<
 }
 
 // The copies that were asked for, and who makes none.
-std::string without_copies(const Options& o) {
+std::string without_copies(const CompareArguments& o) {
     std::vector<std::string> without;
     for (const std::string& name : o.compare.methods)
         if (!planner_method(name).uses.copies) without.push_back(name);
@@ -141,7 +141,7 @@ std::string without_copies(const Options& o) {
 }
 
 // Those that could not keep the load limit.
-std::string above_limit(const Options& o, const Comparison& c) {
+std::string above_limit(const CompareArguments& o, const Comparison& c) {
     std::vector<std::string> above;
     for (const ComparedMethod& m : c.methods)
         if (m.load_above_limit) above.push_back(fmt::format("{} ({:.3g})", m.name, *m.load_above_limit));
@@ -162,7 +162,7 @@ std::string shift_text(const WorkloadShift& shift) {
     return text;
 }
 
-std::string table(const Scenario& s, const Options& options, const Comparison& c) {
+std::string table(const Scenario& s, const CompareArguments& options, const Comparison& c) {
     const CompareOptions& o = options.compare;
     std::string text = fmt::format(
         "{}\n  a MoE layer under each placement, learned from {} tokens, judged on {} batches that nothing was learned "
@@ -190,7 +190,8 @@ std::string table(const Scenario& s, const Options& options, const Comparison& c
     return text + without_copies(options) + above_limit(options, c) + shift_text(c.shift);
 }
 
-std::string compared(const Scenario& scenario, Options& o, const std::function<void(const std::string&)>& progress) {
+std::string compared(const Scenario& scenario, CompareArguments& o,
+                     const std::function<void(const std::string&)>& progress) {
     o.compare.planning = o.planning.planning;
     o.compare.method = o.planning.method;
     o.compare.effort = o.planning.effort;
@@ -198,7 +199,7 @@ std::string compared(const Scenario& scenario, Options& o, const std::function<v
     return o.json ? document(scenario, o.compare, methods) : table(scenario, o, methods);
 }
 
-std::string compared_over_time(const Scenario& scenario, Options& o,
+std::string compared_over_time(const Scenario& scenario, CompareArguments& o,
                                const std::function<void(const std::string&)>& progress) {
     ReplanningOptions& r = o.replanning;
     r.methods = o.compare.methods;
@@ -212,7 +213,7 @@ std::string compared_over_time(const Scenario& scenario, Options& o,
     return o.json ? replanning_document(scenario, r, found) : replanning_table(scenario, r, found);
 }
 
-void compare_placements(Options o) {
+void compare_placements(CompareArguments o) {
     const Scenario scenario = load_scenario(o.scenario);
     o.compare.program = this_program();
     std::optional<TemporaryFolder> temporary;
@@ -234,7 +235,7 @@ void compare_placements(Options o) {
 }
 
 // The options of placements over time, which leave out those that are about one moment.
-void add_replanning_options(CLI::App& command, Options& o) {
+void add_replanning_options(CLI::App& command, CompareArguments& o) {
     CLI::Option* replan = command
                               .add_option("--replan", o.replanning.intervals,
                                           "placements over time: comma-separated numbers of steps after which a "
@@ -257,7 +258,7 @@ void add_replanning_options(CLI::App& command, Options& o) {
 }  // namespace
 
 void add_compare_command(CLI::App& app) {
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<CompareArguments>();
     CLI::App* command = app.add_subcommand("compare", "One scenario under several placements, side by side");
     command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file: model, cluster and routing")
         ->required();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,8 +15,8 @@
 #include "calibrate/nccl/gpu_library.hpp"
 #include "calibrate/nccl/nccl_transport.hpp"
 #include "cli/output.hpp"
-#include "cli/planning_options.hpp"
 #include "cli/progress_bar.hpp"
+#include "cli/this_program.hpp"
 #include "config/scenario_json.hpp"
 #include "kernels/cpu/backend.hpp"
 #include "result/trace.hpp"
@@ -24,7 +25,7 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct ExecuteArguments {
     ExecuteCommand command;
     std::optional<std::string> out, trace;
     double time_limit = 0;
@@ -54,10 +55,10 @@ auto together(Transport& transport, const Work& work) -> decltype(work()) {
     std::vector<std::string> seen;
     int worst = 0;
     const auto all = transport.gather(std::as_bytes(std::span(sent)));
-    for (std::size_t r = 0; r < all.size(); ++r) {
-        const std::string text(reinterpret_cast<const char*>(all[r].data()), all[r].size());
+    for (const std::vector<std::byte>& part : all) {
+        const std::string text(reinterpret_cast<const char*>(part.data()), part.size());
         if (text[0] == 0) continue;
-        if (worst == 0) worst = text[0];
+        if (worst == 0) worst = std::to_integer<int>(part[0]);
         if (std::find(seen.begin(), seen.end(), text.substr(1)) == seen.end()) seen.push_back(text.substr(1));
     }
     transport.broadcast(std::as_writable_bytes(std::span(&worst, 1)));
@@ -122,7 +123,7 @@ std::vector<std::string> hosts_of(MpiSession& session) {
     session.abort(static_cast<int>(code));
 }
 
-void write_answer(const Options& o, const Executed& done) {
+void write_answer(const ExecuteArguments& o, const Executed& done) {
     const std::string document = to_json(done.run).dump(1) + "\n";
     std::optional<PendingFile> out, trace;
     if (o.out) out.emplace(*o.out, document);
@@ -132,9 +133,9 @@ void write_answer(const Options& o, const Executed& done) {
     print(o.json ? document : table(done.run));
 }
 
-void execute_and_write(Options o) {
+void execute_and_write(ExecuteArguments o) {
     o.command.execute.at_most = Seconds(o.time_limit);
-    MpiSession session;
+    MpiSession session(o.command.execute.rank.computing);
     const auto done = execute_scenario(o.command, session);
     if (!done) return;
     write_answer(o, *done);
@@ -143,22 +144,23 @@ void execute_and_write(Options o) {
 
 }  // namespace
 
-std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& session) {
+std::optional<Executed> execute_scenario(const ExecuteCommand& command, MpiSession& session) {
     Transport& transport = session.transport();
-    Prepared ready = together(transport, [&] { return prepare(o, session, transport); });
+    Prepared ready = together(transport, [&] { return prepare(command, session, transport); });
     RunFacts facts{std::string(ready.backend->name()), ready.backend->description(), session.version(),
                    hosts_of(session), "not checked"};
     if (ready.library)
         facts.messages = fmt::format("NCCL {}, ranks by {}", ready.library->nccl().version(), facts.messages);
     std::optional<std::uint64_t> expected;
     std::vector<float> expected_tokens;
-    if (o.check && is_first(transport) && !ready.library) expected = reference_checksum(ready.plan, *ready.backend);
-    if (o.check && is_first(transport) && ready.library)
+    if (command.check && is_first(transport) && !ready.library)
+        expected = reference_checksum(ready.plan, *ready.backend);
+    if (command.check && is_first(transport) && ready.library)
         expected_tokens = reference_tokens(ready.plan, *cpu_backend(0));
     ProgressBar bar;
     std::optional<Execution> done;
     try {
-        done = execute_prepared(o, ready, transport, [&](double share) { bar.show("executing", share); });
+        done = execute_prepared(command, ready, transport, [&](double share) { bar.show("executing", share); });
     } catch (const Error& e) {
         give_up(session, e.code(), e.what());
     } catch (const std::exception& e) {
@@ -178,17 +180,18 @@ std::optional<Executed> execute_scenario(const ExecuteCommand& o, MpiSession& se
     return Executed{std::move(*done), std::move(run), expected, agreed};
 }
 
-void require_reference(const ExecuteCommand& o, const Executed& done) {
+void require_reference(const ExecuteCommand& command, const Executed& done) {
     if (done.expected && *done.expected != done.execution.checksum)
         throw CheckFailed(fmt::format("{}: found checksum {:016x}, expected {:016x}, which one process computes",
-                                      o.scenario, done.execution.checksum, *done.expected));
+                                      command.scenario, done.execution.checksum, *done.expected));
     if (done.agreement && !done.agreement->within())
         throw CheckFailed(fmt::format("{}: found tokens {}, expected those that one process computes on the CPU",
-                                      o.scenario, said(*done.agreement)));
+                                      command.scenario, said(*done.agreement)));
 }
 
-void add_execute_command(CLI::App& app) {
-    auto options = std::make_shared<Options>();
+void add_execute_command(CLI::App& app, const RankOptions& rank) {
+    auto options = std::make_shared<ExecuteArguments>();
+    options->command.execute.rank = rank;
     CLI::App* command =
         app.add_subcommand("execute", "Runs a scenario's pipeline for real: mpirun -np RANKS moesim execute SCENARIO");
     command->add_option("SCENARIO", options->command.scenario, "moesim.scenario/1 file")->required();
@@ -202,6 +205,9 @@ void add_execute_command(CLI::App& app) {
         ->check(CLI::Range(0, 10'000));
     command->add_option("--time-limit", options->time_limit, "seconds after which no other run begins (none)")
         ->check(CLI::Range(0.0, 1e6));
+    command->add_flag_callback(
+        "--one-thread", [options] { options->command.execute.rank.computing = Computing::between_messages; },
+        "computes between messages, for an MPI that allows no threads; its clock is MPI_Wtime");
     command->add_flag("--check", options->command.check,
                       "computes the same in one process on the CPU, and exits with 1 where it differs: by a bit, or on "
                       "GPUs by more than another order of sums explains");

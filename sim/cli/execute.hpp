@@ -32,7 +32,7 @@ std::optional<Executed> execute_scenario(const ExecuteCommand& command, MpiSessi
 // Throws CheckFailed where the check found another checksum, or tokens beyond the tolerance.
 void require_reference(const ExecuteCommand& command, const Executed& done);
 
-// moesim execute SCENARIO [-o FILE] [--trace FILE] [--check] [--json]
-void add_execute_command(CLI::App& app);
+// moesim execute SCENARIO [-o FILE] [--trace FILE] [--check] [--json]; `rank`: what it does unless asked otherwise.
+void add_execute_command(CLI::App& app, const RankOptions& rank = {});
 
 }  // namespace moesim

@@ -14,6 +14,7 @@
 #include "calibrate/measure/cpu_profile.hpp"
 #include "calibrate/measure/measure_ranks.hpp"
 #include "calibrate/mpi/session.hpp"
+#include "cli/load_profile.hpp"
 #include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
 #include "config/json_text.hpp"
@@ -43,7 +44,7 @@ class Command {
         options_.progress = [this](std::string_view phase, double share) {
             if (shows_) bar_.show(phase, share);
         };
-        if (c.base) options_.base = parse_profile(parse_json(read_file(*c.base, max_json_bytes), *c.base), *c.base);
+        if (c.base) options_.base = load_profile(*c.base);
         if (c.scenario) scenario_ = load_scenario(*c.scenario);
     }
 

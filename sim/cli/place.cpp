@@ -20,7 +20,7 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct PlaceArguments {
     std::string scenario, method, out;
     PlanningArguments planning;
 };
@@ -37,7 +37,7 @@ SearchProgress shown_search() {
     };
 }
 
-void place(const Options& o) {
+void place(const PlaceArguments& o) {
     const PlannerMethod& method = planner_method(o.method);
     const Scenario scenario = load_scenario(o.scenario);
     const PlannerProblem problem = planner_problem(scenario, o.scenario, o.planning.planning);
@@ -69,7 +69,7 @@ void place(const Options& o) {
 }  // namespace
 
 void add_place_command(CLI::App& app) {
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<PlaceArguments>();
     CLI::App* command = app.add_subcommand("place", "Computes where experts should live");
     command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file: model, cluster and routing")
         ->required();

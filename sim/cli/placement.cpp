@@ -17,7 +17,7 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct PlacementArguments {
     std::string file;
     std::optional<std::size_t> positions;
     std::optional<PlacementFormat> to;
@@ -25,7 +25,7 @@ struct Options {
     bool json = false;
 };
 
-void show(const Options& o) {
+void show(const PlacementArguments& o) {
     const ReadPlacement placement = read_placement(std::filesystem::path(o.file), o.positions);
     if (o.positions && placement.document.positions != *o.positions)
         throw InputError(fmt::format("--positions: found {}, expected {}, which {} says", *o.positions,
@@ -47,7 +47,7 @@ void add_placement_command(CLI::App& app) {
             all[std::string(placement_format_names[f])] = static_cast<PlacementFormat>(f);
         return all;
     }();
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<PlacementArguments>();
     CLI::App* command =
         app.add_subcommand("placement", "Shows where experts live, or writes it in another program's format");
     command

@@ -15,7 +15,7 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct TestbedArguments {
     testbed::Request request;
     std::vector<std::string> cpus;
     std::string queue, eager;
@@ -54,7 +54,7 @@ void add_cpu_limit(const std::string& text, testbed::Request& request) {
         request.cpus.insert_or_assign(rank, cores);
 }
 
-void up(Options& o) {
+void up(TestbedArguments& o) {
     for (const std::string& text : o.cpus) add_cpu_limit(text, o.request);
     if (!o.queue.empty()) o.request.settings.queue = Seconds(quantity("--queue", o.queue, Dimension::time, 0.001, 10));
     if (!o.eager.empty()) {
@@ -71,7 +71,7 @@ void up(Options& o) {
     }
 }
 
-void show(const Options& o, bool one) {
+void show(const TestbedArguments& o, bool one) {
     if (one || o.json) {
         const auto document = testbed::document_of(o.request.root, o.request.name);
         return print(o.json ? document.dump(1) + "\n" : testbed::table(document));
@@ -81,13 +81,13 @@ void show(const Options& o, bool one) {
     print(text.empty() ? "no testbed is up\n" : text);
 }
 
-void add_place(CLI::App& command, const std::shared_ptr<Options>& options) {
+void add_place(CLI::App& command, const std::shared_ptr<TestbedArguments>& options) {
     command.add_option("--name", options->request.name, "of the testbed (testbed)");
     command.add_option("--state", options->request.root, "the folder that testbeds are written down in")
         ->capture_default_str();
 }
 
-void add_up(CLI::App& group, const std::shared_ptr<Options>& options) {
+void add_up(CLI::App& group, const std::shared_ptr<TestbedArguments>& options) {
     CLI::App* command = group.add_subcommand("up", "Builds a cluster");
     testbed::Request& request = options->request;
     command->add_option("TOPOLOGY", request.topology, "moesim.topology/1 file; topologies/testbed has some")
@@ -105,7 +105,7 @@ void add_up(CLI::App& group, const std::shared_ptr<Options>& options) {
 }  // namespace
 
 void add_testbed_command(CLI::App& app) {
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<TestbedArguments>();
     CLI::App* group =
         app.add_subcommand("testbed", "A cluster on this machine, of network namespaces with shaped links (root only)");
     group->require_subcommand(1);

@@ -22,7 +22,7 @@ namespace {
 
 enum class Format : unsigned char { simgrid, dot, htsim, moesim };
 
-struct Options {
+struct TopologyArguments {
     std::string topology;
     std::optional<std::string> out;
     std::optional<Format> format;
@@ -32,7 +32,7 @@ struct Options {
 
 constexpr std::int64_t max_gpus = 16384;
 
-Bytes message_size(const Options& o) {
+Bytes message_size(const TopologyArguments& o) {
     if (!o.bytes) return Bytes(1 << 20);
     const auto size = parse_quantity(*o.bytes, Dimension::bytes);
     if (!size || !(*size >= 1 && *size <= 1e15))
@@ -41,7 +41,7 @@ Bytes message_size(const Options& o) {
     return Bytes(std::llround(*size));
 }
 
-std::string answer(const Options& o, const TopologySpec& spec) {
+std::string answer(const TopologyArguments& o, const TopologySpec& spec) {
     const Fabric fabric = build_fabric(spec);
     if (!o.format) {
         const TopologyDescription description = describe(fabric);
@@ -62,7 +62,7 @@ std::string answer(const Options& o, const TopologySpec& spec) {
     return to_json(list).dump(1) + "\n";
 }
 
-void show(const Options& o) {
+void show(const TopologyArguments& o) {
     if (o.json && o.format) throw InputError("--json: found it beside --export, expected one of the two");
     if (o.bytes && o.format != Format::htsim)
         throw InputError("--bytes: found it without --export htsim, expected it beside that");
@@ -81,7 +81,7 @@ void show(const Options& o) {
 void add_topology_command(CLI::App& app) {
     static const std::map<std::string, Format> formats = {
         {"simgrid", Format::simgrid}, {"dot", Format::dot}, {"htsim", Format::htsim}, {"moesim", Format::moesim}};
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<TopologyArguments>();
     CLI::App* command = app.add_subcommand("topology", "Shows a cluster's network, or writes it for other programs");
     command
         ->add_option("TOPOLOGY", options->topology,

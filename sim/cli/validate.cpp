@@ -15,6 +15,7 @@
 #include "calibrate/validate/validate_run.hpp"
 #include "calibrate/validate_table.hpp"
 #include "cli/execute.hpp"
+#include "cli/load_profile.hpp"
 #include "cli/output.hpp"
 #include "cli/planning_options.hpp"
 #include "cli/progress_bar.hpp"
@@ -26,17 +27,13 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct ValidateArguments {
     std::optional<std::string> scenario, table, profile, rows;
     std::vector<std::string> measured;
     std::size_t draws = 40;
     bool json = false, run = false;
     std::optional<double> max_error;
 };
-
-Profile load_profile(const std::string& file) {
-    return parse_profile(parse_json(read_file(file, max_json_bytes), file), file);
-}
 
 // Throws CheckFailed where the median error of an operation is above the bound, or nothing was predicted.
 void check(const TableReport& report, double bound) {
@@ -55,7 +52,7 @@ void check(const TableReport& report, double bound) {
             fmt::format("{}: found no row that could be predicted, expected some (--max-error)", report.table));
 }
 
-void validate_a_table(const Options& o) {
+void validate_a_table(const ValidateArguments& o) {
     const MeasuredTable table = read_table(*o.table);
     const TableReport report = validate_table(table, load_profile(*o.profile));
     if (o.rows) write_file(*o.rows, rows_csv(report));
@@ -64,7 +61,7 @@ void validate_a_table(const Options& o) {
 }
 
 // What is simulated for a run: the scenario that is asked for, or the run's own, with the profile that is asked for.
-Scenario to_predict(const Options& o, const MeasuredRun& run, const std::string& file) {
+Scenario to_predict(const ValidateArguments& o, const MeasuredRun& run, const std::string& file) {
     Scenario scenario = run.scenario;
     if (o.scenario) {
         scenario = load_scenario(*o.scenario);
@@ -74,8 +71,8 @@ Scenario to_predict(const Options& o, const MeasuredRun& run, const std::string&
     return scenario;
 }
 
-RunReport report_of(const Options& o, const MeasuredRun& run, const Scenario& scenario, const std::string& folder,
-                    ProgressBar& bar) {
+RunReport report_of(const ValidateArguments& o, const MeasuredRun& run, const Scenario& scenario,
+                    const std::string& folder, ProgressBar& bar) {
     std::vector<NamedRun> runs = {{"as-fitted", scenario}};
     for (std::size_t d = 0; d < o.draws; ++d) {
         runs.push_back({"draw-" + std::to_string(d), scenario});
@@ -95,7 +92,7 @@ RunReport report_of(const Options& o, const MeasuredRun& run, const Scenario& sc
 }
 
 // Prints the reports; then throws CheckFailed where one is beyond the bound.
-void answer(const Options& o, const std::vector<RunReport>& reports, const std::vector<std::string>& names) {
+void answer(const ValidateArguments& o, const std::vector<RunReport>& reports, const std::vector<std::string>& names) {
     print(o.json ? to_json(reports).dump(1) + "\n" : table(reports));
     for (std::size_t i = 0; o.max_error && i < reports.size(); ++i)
         if (const double worst = reports[i].worst_error(); worst > *o.max_error)
@@ -103,7 +100,7 @@ void answer(const Options& o, const std::vector<RunReport>& reports, const std::
                                           names[i], 100 * worst, 100 * *o.max_error));
 }
 
-void validate_runs(const Options& o) {
+void validate_runs(const ValidateArguments& o) {
     const TemporaryFolder folder;
     ProgressBar bar;
     std::vector<RunReport> reports;
@@ -116,7 +113,7 @@ void validate_runs(const Options& o) {
 }
 
 // Executes first: all ranks come here, and rank 0 goes on.
-void run_and_validate(const Options& o) {
+void run_and_validate(const ValidateArguments& o) {
     std::optional<MeasuredRun> run;
     {
         ExecuteCommand command;
@@ -132,7 +129,7 @@ void run_and_validate(const Options& o) {
     answer(o, reports, {*o.scenario});
 }
 
-void validate(const CLI::App& command, const Options& o) {
+void validate(const CLI::App& command, const ValidateArguments& o) {
     const int ways = (o.table ? 1 : 0) + (o.measured.empty() ? 0 : 1) + (o.run ? 1 : 0);
     if (ways != 1)
         throw InputError(fmt::format("validate: found {} of --table, --measured and --run, expected one", ways));
@@ -159,7 +156,7 @@ void validate(const CLI::App& command, const Options& o) {
 }  // namespace
 
 void add_validate_command(CLI::App& app) {
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<ValidateArguments>();
     CLI::App* command = app.add_subcommand("validate", "Holds predictions against measurements");
     command->add_option("SCENARIO", options->scenario, "moesim.scenario/1 file (the scenario that the run has)");
     command->add_option("--measured", options->measured,

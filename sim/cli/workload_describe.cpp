@@ -24,7 +24,7 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct WorkloadDescribeArguments {
     std::string input;
     TraceOptions reading;
     std::optional<std::string> out;
@@ -35,7 +35,7 @@ struct Options {
 
 // Statistics of whatever was given, and what to call it. Matrices of transitions take 8 experts^2 bytes a pair of
 // layers, so beyond a GiB they are left out.
-StatisticsOptions statistics_options(const Options& o, std::size_t layers, std::size_t experts) {
+StatisticsOptions statistics_options(const WorkloadDescribeArguments& o, std::size_t layers, std::size_t experts) {
     StatisticsOptions s;
     s.group_tokens = o.group;
     s.transitions = layers * experts * experts * sizeof(std::int64_t) <= (std::size_t{1} << 30);
@@ -45,7 +45,8 @@ StatisticsOptions statistics_options(const Options& o, std::size_t layers, std::
     return s;
 }
 
-RoutingStatistics statistics_of_input(const Options& o, const std::string& schema, const LayerProgress& progress) {
+RoutingStatistics statistics_of_input(const WorkloadDescribeArguments& o, const std::string& schema,
+                                      const LayerProgress& progress) {
     if (schema == "moesim.scenario/1" || schema == "moesim.result/1") {
         const Scenario s = load_scenario(o.input);
         const auto options = statistics_options(o, static_cast<std::size_t>(s.model.moe_layers),
@@ -76,7 +77,7 @@ void write_all(const std::string& folder, const std::vector<std::pair<std::strin
     for (const auto& file : pending) file->commit();
 }
 
-void show(const Options& o, const RoutingStatistics& s) {
+void show(const WorkloadDescribeArguments& o, const RoutingStatistics& s) {
     const HeatMap load = load_heat_map(s);
     std::optional<HeatMap> transition;
     if (s.options().transitions && s.layers() > 1) {
@@ -105,7 +106,7 @@ void show(const Options& o, const RoutingStatistics& s) {
                           transition ? fmt::format(", {}/transition.svg", *o.out) : ""));
 }
 
-void show(const Options& o, const LoadTable& loads) {
+void show(const WorkloadDescribeArguments& o, const LoadTable& loads) {
     const HeatMap load = load_heat_map(loads);
     const std::string document = workload_json(loads).dump(1) + "\n";
     if (o.out) {
@@ -116,7 +117,7 @@ void show(const Options& o, const LoadTable& loads) {
     if (o.out && !o.json) print(fmt::format("\nwritten      {0}/description.json, {0}/load.svg\n", *o.out));
 }
 
-void describe(const Options& o) {
+void describe(const WorkloadDescribeArguments& o) {
     const std::string schema = schema_of(o.input);
     ProgressBar bar;
     const LayerProgress progress = [&](double share) { bar.show("routing", share); };
@@ -138,7 +139,7 @@ void describe(const Options& o) {
 }  // namespace
 
 void add_workload_describe(CLI::App& group) {
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<WorkloadDescribeArguments>();
     CLI::App* command = group.add_subcommand("describe", "Shows a routing: its load, and what ties its layers");
     command
         ->add_option("INPUT", options->input,

@@ -20,7 +20,7 @@
 namespace moesim {
 namespace {
 
-struct Options {
+struct WorkloadFitArguments {
     std::string trace, out, name, source;
     TraceOptions reading;
     std::size_t sources = 8;
@@ -28,7 +28,7 @@ struct Options {
 };
 
 // Loads alone, as EPLB has them, say nothing of a token's k choices.
-std::size_t top_k_of_loads(const Options& o) {
+std::size_t top_k_of_loads(const WorkloadFitArguments& o) {
     if (!o.reading.top_k) throw InputError(o.trace + ": found loads without tokens, expected --top-k beside them");
     return *o.reading.top_k;
 }
@@ -71,7 +71,7 @@ std::string table(const HeldOut& h) {
 }
 
 // The comparison, or nothing where the trace is too thin to be cut in two.
-std::optional<HeldOut> checked(const Options& o, const RoutingTrace* trace, const FitOptions& options) {
+std::optional<HeldOut> checked(const WorkloadFitArguments& o, const RoutingTrace* trace, const FitOptions& options) {
     if (!o.check || trace == nullptr || trace->layers < 2 || trace->tokens < 256) return std::nullopt;
     try {
         return hold_out(*trace, options);
@@ -87,7 +87,7 @@ void require_folder_of(const std::string& file) {
         throw InputError(fmt::format("{}: found no folder {}, expected one to write into", file, folder.string()));
 }
 
-void fit(const Options& o) {
+void fit(const WorkloadFitArguments& o) {
     require_folder_of(o.out);
     RecordedRouting recorded = read_trace(o.trace, o.reading);
     FitOptions options;
@@ -134,7 +134,7 @@ void fit(const Options& o) {
 }  // namespace
 
 void add_workload_fit(CLI::App& group) {
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<WorkloadFitArguments>();
     CLI::App* command = group.add_subcommand("fit", "Learns a small workload model from a recorded routing");
     command->add_option("TRACE", options->trace, "recorded routing: npy, megatron, vllm, sglang, eplb or csv")
         ->required();

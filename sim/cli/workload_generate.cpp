@@ -22,7 +22,7 @@ namespace {
 
 enum class Format : unsigned char { npy, megatron, alltoallv };
 
-struct Options {
+struct WorkloadGenerateArguments {
     std::string input, out;
     Format format = Format::npy;
     std::int64_t layer = 0;
@@ -30,7 +30,7 @@ struct Options {
     std::optional<std::uint64_t> seed;
 };
 
-void write_traffic(const Options& o, const Scenario& s) {
+void write_traffic(const WorkloadGenerateArguments& o, const Scenario& s) {
     if (o.layer >= s.model.moe_layers)
         throw InputError(
             fmt::format("--layer: found {}, expected a layer from 0 to {}", o.layer, s.model.moe_layers - 1));
@@ -42,7 +42,7 @@ void write_traffic(const Options& o, const Scenario& s) {
                       bytes.rows(), o.layer));
 }
 
-void write_trace(const Options& o, const RoutingTrace& trace) {
+void write_trace(const WorkloadGenerateArguments& o, const RoutingTrace& trace) {
     std::ostringstream content;
     o.format == Format::npy ? write_npy_trace(content, trace) : write_megatron_trace(content, trace);
     write_file(o.out, content.str());
@@ -50,7 +50,7 @@ void write_trace(const Options& o, const RoutingTrace& trace) {
                       trace.top_k));
 }
 
-void generate_file(const Options& o) {
+void generate_file(const WorkloadGenerateArguments& o) {
     if (schema_of(o.input) == "moesim.workload/1") {
         if (o.format == Format::alltoallv)
             throw InputError(o.input + ": found a workload model, expected a scenario, since traffic needs a cluster");
@@ -79,7 +79,7 @@ void generate_file(const Options& o) {
 void add_workload_generate(CLI::App& group) {
     static const std::map<std::string, Format> formats = {
         {"npy", Format::npy}, {"megatron", Format::megatron}, {"alltoallv", Format::alltoallv}};
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<WorkloadGenerateArguments>();
     CLI::App* command =
         group.add_subcommand("generate", "Writes the routing of a scenario or a workload model for other programs");
     command->add_option("INPUT", options->input, "moesim.scenario/1 file, a result.json, or a workload model")

@@ -1,5 +1,6 @@
 // Executed layers, on ranks that are threads, give what one process computes without a message.
 #include <algorithm>
+#include <atomic>
 
 #include "calibrate/execute/execute.hpp"
 #include "calibrate/execute/rank_run.hpp"
@@ -35,12 +36,13 @@ std::unique_ptr<kernels::Backend> one_core() {
     return kernels::make_cpu_backend(options);
 }
 
-Execution execute_on_threads(const Scenario& scenario, int repeats = 1) {
+Execution execute_on_threads(const Scenario& scenario, const RankOptions& rank = {}) {
     std::optional<Execution> done;
     on_threads(static_cast<std::size_t>(scenario.parallelism.ranks()), [&](Transport& transport) {
         const auto backend = one_core();
         ExecuteOptions options;
-        options.repeats = repeats;
+        options.repeats = 1;
+        options.rank = rank;
         auto own = execute(resolve(scenario, "test"), transport, *backend, options);
         if (own) done = std::move(own);
     });
@@ -64,6 +66,24 @@ TEST_CASE("an execution computes what one process does: random scenarios") {
     // Every task took place, after what it waited for.
     for (const TaskGraph::Edge& e : done.result.graph.edges())
         CHECK(done.runs[0][e.before].start <= done.runs[0][e.after].finish);
+}
+
+TEST_CASE("computing between messages, on the thread that sends them, changes neither bits nor messages") {
+    const auto number = GENERATE(range(100, 115));
+    const Scenario s = executable(static_cast<std::uint64_t>(number));
+    INFO("scenario " << number << ", " << s.parallelism.ranks() << " ranks, " << name(s.dispatch.algorithm));
+    std::atomic<std::size_t> computed = 0;
+    const Execution beside = execute_on_threads(s);
+    const Execution between = execute_on_threads(s, {Computing::between_messages, [&](const Task&) { ++computed; }});
+    CHECK(between.checksum == beside.checksum);
+    CHECK(between.dispatch_bytes == beside.dispatch_bytes);
+    CHECK(between.return_bytes == beside.return_bytes);
+    const auto& tasks = between.result.graph.tasks();
+    CHECK(computed == 2 * static_cast<std::size_t>(  // the run that warms up, and the one that is kept
+                              std::count_if(tasks.begin(), tasks.end(),
+                                            [](const Task& t) { return t.kind == TaskKind::compute; })));
+    for (const TaskGraph::Edge& e : between.result.graph.edges())
+        CHECK(between.runs[0][e.before].start <= between.runs[0][e.after].finish);
 }
 
 TEST_CASE("ranks, placement, algorithm and overlap change no bit") {
@@ -126,14 +146,16 @@ TEST_CASE("a rank that fails ends its own run with what it threw") {
         std::span<const std::byte> outgoing(const Label&, std::uint32_t) override { return {}; }
         std::span<std::byte> incoming(const Label&, std::uint32_t) override { return {}; }
     };
-    CHECK_THROWS_WITH(on_threads(2,
-                                 [&](Transport& transport) {
-                                     WorkPlan plan = work_plan(resolve(s, "test"), transport.rank());
-                                     Failing work;
-                                     run_tasks_of_rank(plan.result.graph, plan.local, work, transport,
-                                                       std::chrono::steady_clock::now());
-                                 }),
-                      "no more");
+    const auto computing = GENERATE(Computing::beside_messages, Computing::between_messages);
+    CHECK_THROWS_WITH(
+        on_threads(
+            2,
+            [&](Transport& transport) {
+                WorkPlan plan = work_plan(resolve(s, "test"), transport.rank());
+                Failing work;
+                run_tasks_of_rank(plan.result.graph, plan.local, work, transport, transport.now(), {computing, {}});
+            }),
+        "no more");
 }
 
 }  // namespace moesim::test

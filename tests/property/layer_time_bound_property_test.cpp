@@ -5,6 +5,7 @@
 #include "base/random.hpp"
 #include "planner/layer_time.hpp"
 #include "planner/traffic_bound.hpp"
+#include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/layer_time_cases.hpp"
 
@@ -60,7 +61,7 @@ void slow_some(Scenario& s, RandomStream& random) {
 }  // namespace
 
 TEST_CASE("a bound on layer times holds for placements of all kinds") {
-    for (std::uint64_t number = 0; number < 150; ++number) {
+    for (std::uint64_t number = 0; number < test::cases(150); ++number) {
         INFO("case " << number);
         LayerTimeCase c = layer_time_case(number);
         RandomStream random(stream_key(35, 0), number);
@@ -77,7 +78,7 @@ TEST_CASE("a bound on layer times holds for placements of all kinds") {
 // Two nodes of two GPUs, or as the random scenario has it; two experts or three of few a position.
 TEST_CASE("the best of all placements is no faster than the bound, and often not much slower") {
     std::size_t near = 0, cases = 0;
-    for (std::uint64_t number = 0; number < 400 && cases < 40; ++number) {
+    for (std::uint64_t number = 0; number < test::cases(400) && cases < 40; ++number) {
         INFO("case " << number);
         LayerTimeCase c = layer_time_case(number);
         const std::size_t positions = c.problem.positions.count(), experts = c.problem.workload.experts;

@@ -5,6 +5,7 @@
 #include "planner/free_slots.hpp"
 #include "planner/layer_time_search.hpp"
 #include "planner/layer_time_state.hpp"
+#include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/layer_time_cases.hpp"
 
@@ -12,7 +13,7 @@ using namespace moesim;
 using namespace moesim::test;
 
 TEST_CASE("a layer's time after many changes is that of the placement they lead to") {
-    for (std::uint64_t number = 0; number < 200; ++number) {
+    for (std::uint64_t number = 0; number < test::cases(200); ++number) {
         INFO("case " << number);
         const LayerTimeCase c = layer_time_case(number);
         const std::size_t positions = c.problem.positions.count();
@@ -46,7 +47,7 @@ TEST_CASE("a layer's time after many changes is that of the placement they lead 
 }
 
 TEST_CASE("a search on layer times is no worse than any start, keeps the slots, and its bound is one") {
-    for (std::uint64_t number = 0; number < 120; ++number) {
+    for (std::uint64_t number = 0; number < test::cases(120); ++number) {
         INFO("case " << number);
         const LayerTimeCase c = layer_time_case(number);
         const std::vector<Placement> starts = {slotted_placement(c.problem, number, false),
@@ -78,7 +79,7 @@ TEST_CASE("a search on layer times is no worse than any start, keeps the slots, 
 }
 
 TEST_CASE("a search on layer times keeps to the memory of positions") {
-    for (std::uint64_t number = 0; number < 40; ++number) {
+    for (std::uint64_t number = 0; number < test::cases(40); ++number) {
         INFO("case " << number);
         LayerTimeCase c = layer_time_case(number);
         const Placement start = slotted_placement(c.problem, number, false);
@@ -94,7 +95,7 @@ TEST_CASE("a search on layer times keeps to the memory of positions") {
 }
 
 TEST_CASE("free slots are filled, where there is memory, by copies that keep the ones before") {
-    for (std::uint64_t number = 0; number < 60; ++number) {
+    for (std::uint64_t number = 0; number < test::cases(60); ++number) {
         INFO("case " << number);
         LayerTimeCase c = layer_time_case(number);
         const std::size_t positions = c.problem.positions.count(), layers = c.problem.workload.layers;

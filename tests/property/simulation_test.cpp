@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "network/library/library_call.hpp"
+#include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/random_scenario.hpp"
 #include "support/simulation.hpp"
@@ -14,7 +15,7 @@ using namespace moesim::test;
 
 namespace {
 
-constexpr std::uint64_t scenarios = 200;
+constexpr std::uint64_t scenarios = moesim::test::cases(200);
 
 std::int64_t row_sum(const Matrix<std::int64_t>& m, std::size_t r) {
     std::int64_t sum = 0;

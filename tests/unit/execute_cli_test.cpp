@@ -90,6 +90,7 @@ TEST_CASE("execute: three ranks under mpirun give what one process computes") {
     INFO(slurp(said));
     CHECK(code == 0);
     CHECK(nlohmann::json::parse(slurp(run))["reference"] == "the same as one process computes");
+    CHECK(mpirun(3, scenario + " --one-thread --check --repeats 1", said) == 0);
     // All ranks meet the same fault, and one says so.
     CHECK(mpirun(2, scenario, said) == 3);
     const std::string text = slurp(said);
