@@ -94,7 +94,7 @@ Machine this_machine() {
     return m;
 }
 
-void ClockWatch::note() { note(parse_cpu_info(read_system_file("/proc/cpuinfo")).mhz); }
+std::vector<double> cores_mhz() { return parse_cpu_info(read_system_file("/proc/cpuinfo")).mhz; }
 
 void ClockWatch::note(std::vector<double> mhz) { mhz_.insert(mhz_.end(), mhz.begin(), mhz.end()); }
 

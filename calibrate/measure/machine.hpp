@@ -35,10 +35,12 @@ struct Machine {
 };
 Machine this_machine();
 
-// The cores' clock while something is measured: a reading whenever note() is called.
+// Of each core's clock, now; empty where that is not readable.
+std::vector<double> cores_mhz();
+
+// A clock while something is measured: the readings that note() is given.
 class ClockWatch {
   public:
-    void note();  // reads this machine's
     void note(std::vector<double> mhz);
     // "2600 MHz throughout", "1200 to 3400 MHz, median 3300: the clock was not steady", with the governor where there
     // is one; "not readable".

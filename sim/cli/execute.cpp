@@ -12,11 +12,10 @@
 #include "base/machine_lacks.hpp"
 #include "calibrate/execute/reference.hpp"
 #include "calibrate/execute/work_plan.hpp"
-#include "calibrate/nccl/gpu_library.hpp"
 #include "calibrate/nccl/nccl_transport.hpp"
 #include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
-#include "cli/this_program.hpp"
+#include "cli/rank_device.hpp"
 #include "config/scenario_json.hpp"
 #include "kernels/cpu/backend.hpp"
 #include "result/trace.hpp"
@@ -70,44 +69,30 @@ auto together(Transport& transport, const Work& work) -> decltype(work()) {
 
 struct Prepared {
     Plan plan;
-    std::unique_ptr<GpuLibrary> library;  // goes last; nothing on the CPU
-    int device = 0;
-    std::unique_ptr<kernels::Backend> backend;
+    RankDevice device;
 };
 
-std::unique_ptr<kernels::Backend> cpu_backend(int threads) {
-    kernels::CpuOptions cpu;
-    cpu.threads = threads;
-    return kernels::make_cpu_backend(cpu);
-}
-
 Prepared prepare(const ExecuteCommand& o, const MpiSession& session, const Transport& transport) {
-    std::unique_ptr<GpuLibrary> library;
-    int device = 0;
-    if (o.backend == "cuda") {
-        library = load_gpu_library(this_program());
-        device = device_of_rank(*library, session.local_rank(), session.local_ranks());
-    }
+    RankDevice device = rank_device(o.backend, session.local_rank(), session.local_ranks());
     Scenario scenario = load_scenario(o.scenario);
     check_executable(scenario, o.scenario);
     const auto ranks = static_cast<std::size_t>(scenario.parallelism.ranks());
     if (ranks != transport.ranks())
         throw MachineLacks(fmt::format("{}: found {} started together, expected {}: mpirun -np {} moesim execute ...",
                                        o.scenario, transport.ranks(), ranks, ranks));
-    Plan plan = resolve(std::move(scenario), o.scenario);
-    auto backend = library ? library->backend(device) : cpu_backend(1);  // a rank is a GPU or a CPU slot
-    return {std::move(plan), std::move(library), device, std::move(backend)};
+    return {resolve(std::move(scenario), o.scenario), std::move(device)};
 }
 
 // The work itself, in which ranks depend on each other.
 std::optional<Execution> execute_prepared(const ExecuteCommand& o, Prepared& ready, Transport& host,
                                           const std::function<void(double)>& progress) {
     ExecuteOptions options = o.execute;
-    if (!ready.library) return execute(std::move(ready.plan), host, *ready.backend, options, progress);
+    const RankDevice& on = ready.device;
+    if (!on.library) return execute(std::move(ready.plan), host, *on.backend, options, progress);
     options.rehearse = true;
     options.keep_tokens = o.check;
-    NcclTransport messages(ready.library->nccl(), host, *ready.backend, ready.device);
-    return execute(std::move(ready.plan), messages, *ready.backend, options, progress);
+    NcclTransport messages(on.library->nccl(), host, *on.backend, on.number);
+    return execute(std::move(ready.plan), messages, *on.backend, options, progress);
 }
 
 std::vector<std::string> hosts_of(MpiSession& session) {
@@ -147,16 +132,18 @@ void execute_and_write(ExecuteArguments o) {
 std::optional<Executed> execute_scenario(const ExecuteCommand& command, MpiSession& session) {
     Transport& transport = session.transport();
     Prepared ready = together(transport, [&] { return prepare(command, session, transport); });
-    RunFacts facts{std::string(ready.backend->name()), ready.backend->description(), session.version(),
-                   hosts_of(session), "not checked"};
-    if (ready.library)
-        facts.messages = fmt::format("NCCL {}, ranks by {}", ready.library->nccl().version(), facts.messages);
+    const RankDevice& on = ready.device;
+    RunFacts facts{std::string(on.backend->name()), on.backend->description(), session.version(), hosts_of(session),
+                   "not checked"};
+    if (on.library) facts.messages = fmt::format("NCCL {}, ranks by {}", on.library->nccl().version(), facts.messages);
     std::optional<std::uint64_t> expected;
     std::vector<float> expected_tokens;
-    if (command.check && is_first(transport) && !ready.library)
-        expected = reference_checksum(ready.plan, *ready.backend);
-    if (command.check && is_first(transport) && ready.library)
-        expected_tokens = reference_tokens(ready.plan, *cpu_backend(0));
+    if (command.check && is_first(transport)) {
+        if (on.library)
+            expected_tokens = reference_tokens(ready.plan, *kernels::make_cpu_backend());
+        else
+            expected = reference_checksum(ready.plan, *on.backend);
+    }
     ProgressBar bar;
     std::optional<Execution> done;
     try {

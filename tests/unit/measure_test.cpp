@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "calibrate/measure/cpu_profile.hpp"
+#include "calibrate/measure/device_profile.hpp"
 #include "calibrate/measure/fit_kernels.hpp"
 #include "calibrate/measure/measure_ranks.hpp"
 #include "cost/kernel_law.hpp"

@@ -1,8 +1,9 @@
-#include "calibrate/measure/cpu_profile.hpp"
+#include "calibrate/measure/device_profile.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/version.hpp"
 #include "calibrate/measure/fit_kernels.hpp"
@@ -27,13 +28,13 @@ struct BaseFigures {
 
 class BaseTimer {
   public:
-    BaseTimer(Backend& backend, const Machine& machine, bool quick)
-        : backend_(backend), stream_(backend.make_stream()), machine_(machine),
+    BaseTimer(Backend& backend, const MeasuredDevice& device, bool quick)
+        : backend_(backend), stream_(backend.make_stream()), device_(device),
           rule_(quick ? quick_aim : aim, Seconds(quick ? 1 : 5)) {}
 
     // Read and written, of what no cache holds.
     BytesPerSecond copy() {
-        const std::int64_t bytes = std::max<std::int64_t>(64 << 20, 2 * machine_.cache.value());
+        const std::int64_t bytes = std::max<std::int64_t>(64 << 20, 2 * device_.caches.front().value());
         Array<std::uint8_t> from(backend_, bytes), to(backend_, bytes);
         stream_->fill_bytes(from.view().data, 1, bytes);
         const Seconds time = timed([&] { stream_->copy(to.view().data, from.view().data, bytes); });
@@ -41,13 +42,13 @@ class BaseTimer {
     }
     // Of a product of bf16 tables that is large and square.
     FlopsPerSecond product() {
-        constexpr std::int64_t n = 1024;
+        const std::int64_t n = device_.square;
         const std::vector<float> ones(static_cast<std::size_t>(n * n), 0.5F);
         const Matrix a = upload(backend_, *stream_, Scalar::bf16, n, n, ones);
         const Matrix b = upload(backend_, *stream_, Scalar::bf16, n, n, ones);
         Matrix c(backend_, Scalar::fp32, n, n);
         const Seconds time = timed([&] { backend_.operations().gate_logits(*stream_, a.view(), b.view(), c.view()); });
-        return FlopsPerSecond(four_digits(2.0 * n * n * n / time.value()));
+        return FlopsPerSecond(four_digits(2.0 * std::pow(static_cast<double>(n), 3) / time.value()));
     }
     // The least that any call takes.
     Seconds launch() {
@@ -59,11 +60,16 @@ class BaseTimer {
     }
 
   private:
-    Seconds timed(std::function<void()> work) { return measure(by_core_time(std::move(work), share_), rule_).median; }
+    Seconds timed(std::function<void()> work) {
+        return measure(
+                   device_.on_core ? by_core_time(std::move(work), share_) : by_events(*stream_, std::move(work)),
+                   rule_)
+            .median;
+    }
 
     Backend& backend_;
     std::unique_ptr<Stream> stream_;
-    const Machine& machine_;
+    const MeasuredDevice& device_;
     MedianWithin rule_;
     CoreShare share_;
 };
@@ -87,57 +93,51 @@ std::string percent(double share) { return fmt::format("{:.1f}%", 100 * share); 
 
 }  // namespace
 
-CpuMeasurement measure_cpu(Backend& backend, const Machine& machine, const KernelGrid& grid,
-                           const MeasureOptions& options) {
-    CpuMeasurement result;
+DeviceMeasurement measure_device(Backend& backend, const MeasuredDevice& device, const KernelGrid& grid,
+                                 const MeasureOptions& options) {
+    DeviceMeasurement result;
     ClockWatch clock;
-    clock.note();
+    clock.note(device.clock_mhz());
     options.progress("machine", 0);
-    BaseTimer timer(backend, machine, options.quick);
+    BaseTimer timer(backend, device, options.quick);
     const BaseFigures base{timer.copy(), timer.product(), timer.launch()};
 
     KernelTiming timing;
     timing.share = options.quick ? quick_aim : aim;
     timing.budget = options.quick ? quick_budget : budget;
     timing.longest_call = options.quick ? quick_longest_call : longest_call;
-    timing.on_core = true;
-    timing.memory = machine.memory.available.value() / 2 / options.ranks_on_host;
-    const std::int64_t cold = 2 * machine.cache.value();
+    timing.on_core = device.on_core;
+    timing.memory = device.usable.value();
+    const std::int64_t cold = 2 * device.caches.front().value();
     result.times = time_kernels(backend, kernel_cases(grid, cold, timing.memory), timing, [&](double share) {
-        clock.note();
+        clock.note(device.clock_mhz());
         options.progress("operations", share);
     });
 
-    const std::string device = fmt::format("{}, one core of {}", machine.model, machine.cores);
     const std::string versions =
         fmt::format("moesim {}, backend {}: {}", version(), backend.name(), backend.description());
-    const std::string how = fmt::format("Measured on {}, {} ({}).", device, options.date, versions);
+    const std::string how = fmt::format("Measured on {}, {} ({}).", device.device, options.date, versions);
 
     Profile& p = result.profile;
     if (options.base) p = *options.base;
     p.collectives = {};
     p.experts = {};
-    p.name = options.name.empty() ? "cpu-" + machine.host : options.name;
-    p.device = device;
-    const Bytes memory(std::max<std::int64_t>(machine.memory.total.value(), 1'000'000'000) / options.ranks_on_host);
-    const std::string shared =
-        options.ranks_on_host > 1 ? fmt::format(", of which {} ranks have equal parts", options.ranks_on_host) : "";
-    p.memory_capacity = {memory, fmt::format("/proc/meminfo: MemTotal{}.", shared)};
-    const std::int64_t taken = machine.memory.total.value() - machine.memory.available.value();
-    p.memory_reserved = {Bytes(std::clamp<std::int64_t>(taken / options.ranks_on_host, 0, memory.value() / 2)),
-                         fmt::format("/proc/meminfo: MemTotal less MemAvailable, {}{}.", options.date, shared)};
+    p.name = options.name.empty() ? device.profile : options.name;
+    p.device = device.device;
+    p.memory_capacity = device.memory;
+    p.memory_reserved = device.reserved;
     p.memory_bandwidth = {base.copy, how + " A copy of what no cache holds, read and written."};
     p.memory_efficiency = {1.0, "The bandwidth is one that was attained."};
     p.launch = {base.launch, how + " The sum of two rows of 16 values: the least that a call takes."};
-    p.peak_bf16 = Sourced<FlopsPerSecond>{base.product, how + " The product of two bf16 tables of 1024 x 1024."};
+    p.peak_bf16 = Sourced<FlopsPerSecond>{
+        base.product, how + fmt::format(" The product of two bf16 tables of {} x {}.", device.square, device.square)};
     p.peak_fp8.reset();
-    p.multiprocessors = {1, "A rank is one core."};
-    const std::string tiles = "A core works on its rows one after the other: nothing is rounded up.";
-    p.dense = {{1.0, "The peak is one that such products attained."}, {1, tiles}, {1, tiles}, std::nullopt};
+    p.multiprocessors = device.multiprocessors;
+    p.dense = {{1.0, "The peak is one that such products attained."}, device.tile_m, device.tile_n, std::nullopt};
     const double experts = best_rate(result.times.calls, KernelOperation::expert_forward) / base.product.value();
     p.grouped = {{four_digits(std::clamp(experts, 1e-3, 1.0)), how + " The fastest call of the experts' products."},
-                 {1, tiles},
-                 {1, tiles},
+                 device.tile_m,
+                 device.tile_n,
                  std::nullopt};
     p.attention_efficiency = {1.0, "Not measured: that of other products, which attention will not surpass."};
     if (!options.base) {
@@ -148,16 +148,15 @@ CpuMeasurement measure_cpu(Backend& backend, const Machine& machine, const Kerne
 
     KernelsProfile& k = p.kernels;
     k = {};
-    k.device = device;
+    k.device = device.device;
     k.versions = versions;
     k.date = options.date;
-    const Bytes l3 = machine.cache;
-    const std::vector<Bytes> caches = {l3, Bytes(l3.value() / 2), Bytes(l3.value() / 4), machine.own_cache};
-    k.laws = fit_kernels(result.times.calls, caches, device + "; " + versions, options.date);
-    clock.note();
-    const double on_core = result.times.share.on_core / result.times.share.passed;
-    k.clock = fmt::format("{}; times are a core's, which was ours {} of the time", clock.said(machine.governor),
-                          percent(on_core));
+    k.laws = fit_kernels(result.times.calls, device.caches, device.device + "; " + versions, options.date);
+    clock.note(device.clock_mhz());
+    k.clock = clock.said(device.governor);
+    if (device.on_core)
+        k.clock += fmt::format("; times are a core's, which was ours {} of the time",
+                               percent(result.times.share.on_core / result.times.share.passed));
 
     result.notes.push_back(
         fmt::format("measured  memory {:.1f} GB/s, products {:.1f} GFLOP/s, a call {:.2f} us; clock {}",
