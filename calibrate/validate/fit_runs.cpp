@@ -70,8 +70,6 @@ class Predictions {
     std::vector<SimulatedStages> stages_;
 };
 
-double middle(std::vector<double> values) { return median_of(std::move(values)); }
-
 void fit_operations(Profile& profile, const Runs& runs, Predictions& predictions) {
     const std::vector<SimulatedStages> now = predictions.under(profile);
     for (KernelLaw& law : profile.kernels.laws) {
@@ -80,7 +78,7 @@ void fit_operations(Profile& profile, const Runs& runs, Predictions& predictions
         for (std::size_t r = 0; r < runs.size(); ++r)
             if (const double p = seconds_of(now[r], stage); p > 0) ratios.push_back(runs[r]->median_mean(stage) / p);
         if (ratios.empty()) continue;
-        const double factor = middle(std::move(ratios));
+        const double factor = median_of(std::move(ratios));
         if (factor > 0)
             for (double& seconds : law.seconds_per) seconds = std::min(1.0, four_digits(seconds * factor));
     }

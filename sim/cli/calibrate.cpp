@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,14 +16,13 @@
 #include "calibrate/from_tables.hpp"
 #include "calibrate/tables/read_table.hpp"
 #include "calibrate/validate/fit_runs.hpp"
-#include "cli/load_profile.hpp"
 #include "cli/measure.hpp"
 #include "cli/output.hpp"
-#include "cli/planning_options.hpp"
+#include "cli/profile_file.hpp"
 #include "cli/progress_bar.hpp"
+#include "cli/simulate_stages.hpp"
 #include "cli/temporary_folder.hpp"
 #include "config/json_text.hpp"
-#include "study/run_apart.hpp"
 
 namespace moesim {
 namespace {
@@ -81,34 +81,33 @@ void check(const CalibrateArguments& o) {
     refuse(o.quick, "--quick", "--backend");
 }
 
-// Those of `files` that moesim execute wrote. Throws InputError where some are and others are not.
-std::vector<MeasuredRun> runs_among(const std::vector<std::string>& files) {
-    std::vector<MeasuredRun> runs;
-    std::string run, other;
-    for (const std::string& file : files) {
-        const std::string text = read_file(file, max_json_bytes);
-        if (text.substr(0, 200).find("\"moesim.run/") == text.npos) {
-            other = file;
-            continue;
-        }
-        run = file;
-        runs.push_back(parse_run(parse_json(text, file), file));
-    }
-    if (!run.empty() && !other.empty())
-        throw InputError(
-            fmt::format("--from: found both {}, a run, and {}, none, expected either runs or tables", run, other));
-    return runs;
+struct GivenFile {
+    std::string name, text;
+    [[nodiscard]] bool is_run() const { return text.substr(0, 200).find("\"moesim.run/") != text.npos; }
+};
+
+// Throws InputError where some are what moesim execute wrote and others are not.
+std::vector<GivenFile> read_given(const std::vector<std::string>& names) {
+    std::vector<GivenFile> files;
+    for (const std::string& name : names) files.push_back({name, read_file(name, max_table_bytes)});
+    const auto is_run = [](const GivenFile& f) { return f.is_run(); };
+    const auto run = std::find_if(files.begin(), files.end(), is_run);
+    const auto other = std::find_if_not(files.begin(), files.end(), is_run);
+    if (run != files.end() && other != files.end())
+        throw InputError(fmt::format("--from: found both {}, a run, and {}, none, expected either runs or tables",
+                                     run->name, other->name));
+    return files;
 }
 
 void write_profile(const CalibrateArguments& o, const Profile& profile, const std::string& answer) {
-    const std::string text = to_json(profile).dump(2) + "\n";
-    parse_profile(parse_json(text, o.out), o.out);  // what is written is what can be read
-    write_file(o.out, text);
+    write_file(o.out, profile_text(profile, o.out));
     print(answer + fmt::format("\nwritten   {}\n", o.out));
 }
 
-void calibrate_from_runs(const CalibrateArguments& o, const std::vector<MeasuredRun>& runs) {
+void calibrate_from_runs(const CalibrateArguments& o, const std::vector<GivenFile>& files) {
     if (o.gpu) throw InputError("--gpu: found a value, expected none with runs");
+    std::vector<MeasuredRun> runs;
+    for (const GivenFile& f : files) runs.push_back(parse_run(parse_json(f.text, f.name), f.name));
     Profile base = runs.front().scenario.profile;
     if (o.base) base = load_profile(*o.base);
     if (o.name) base.name = *o.name;
@@ -121,11 +120,7 @@ void calibrate_from_runs(const CalibrateArguments& o, const std::vector<Measured
             std::vector<NamedRun> named;
             named.reserve(scenarios.size());
             for (const Scenario& s : scenarios) named.push_back({fmt::format("run-{}", named.size()), s});
-            std::vector<SimulatedStages> stages;
-            for (const RunOutcome& outcome : try_apart(this_program(), named, folder.path())) {
-                if (!outcome.failure.empty()) throw InputError(outcome.failure);
-                stages.push_back(simulated_stages(outcome.result));
-            }
+            auto stages = simulate_stages(named, folder.path(), {});
             simulated += scenarios.size();
             bar.show(fmt::format("simulated {}", simulated), 0);
             return stages;
@@ -141,12 +136,13 @@ void calibrate(const CalibrateArguments& o) {
         measure_machine({*o.backend, o.scenario, o.samples, o.base, o.name, o.out, o.date.value_or(today()), o.quick});
         return;
     }
-    if (const std::vector<MeasuredRun> runs = runs_among(o.from); !runs.empty()) {
-        calibrate_from_runs(o, runs);
+    const std::vector<GivenFile> files = read_given(o.from);
+    if (files.front().is_run()) {
+        calibrate_from_runs(o, files);
         return;
     }
     std::vector<MeasuredTable> tables;
-    for (const std::string& file : o.from) tables.push_back(read_table(file));
+    for (const GivenFile& f : files) tables.push_back(parse_table(f.text, f.name));
     Profile base = starting_profile(o, chosen_gpu(o, tables));
     if (o.name) base.name = *o.name;
     const FromTables fitted = fit_tables(base, tables, o.date.value_or(today()));

@@ -14,6 +14,7 @@
 #include "cli/planning_options.hpp"
 #include "cli/replanning.hpp"
 #include "cli/temporary_folder.hpp"
+#include "cli/this_program.hpp"
 #include "config/scenario_json.hpp"
 #include "study/compare.hpp"
 #include "study/replanning.hpp"

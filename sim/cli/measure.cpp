@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -14,10 +14,9 @@
 #include "calibrate/measure/cpu_profile.hpp"
 #include "calibrate/measure/measure_ranks.hpp"
 #include "calibrate/mpi/session.hpp"
-#include "cli/load_profile.hpp"
 #include "cli/output.hpp"
+#include "cli/profile_file.hpp"
 #include "cli/progress_bar.hpp"
-#include "config/json_text.hpp"
 #include "config/scenario_json.hpp"
 #include "kernels/cpu/backend.hpp"
 
@@ -98,9 +97,7 @@ class Command {
     }
     void write(const std::string& link_samples) {
         bar_.clear();
-        const std::string text = to_json(measured_.profile).dump(2) + "\n";
-        parse_profile(parse_json(text, c_.out), c_.out);  // what is written is what can be read
-        PendingFile profile(c_.out, text);
+        PendingFile profile(c_.out, profile_text(measured_.profile, c_.out));
         std::optional<PendingFile> samples;
         if (c_.samples) samples.emplace(*c_.samples, samples_csv(measured_.times) + link_samples);
         profile.commit();

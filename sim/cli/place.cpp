@@ -12,6 +12,7 @@
 #include "cli/output.hpp"
 #include "cli/planning_options.hpp"
 #include "cli/temporary_folder.hpp"
+#include "cli/this_program.hpp"
 #include "config/placement_formats/write_placement.hpp"
 #include "config/scenario_json.hpp"
 #include "planner/stopwatch.hpp"

@@ -73,6 +73,4 @@ void check_options_are_used(const CLI::App& command, const std::vector<std::stri
     }
 }
 
-std::string this_program() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
-
 }  // namespace moesim

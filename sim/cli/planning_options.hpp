@@ -18,7 +18,4 @@ void add_planning_options(CLI::App& command, PlanningArguments& arguments);
 // Throws InputError where an option was given that none of the methods looks at, or a method has an unknown name.
 void check_options_are_used(const CLI::App& command, const std::vector<std::string>& methods);
 
-// The program itself, for simulations in processes of their own.
-std::string this_program();
-
 }  // namespace moesim

@@ -15,14 +15,13 @@
 #include "calibrate/validate/validate_run.hpp"
 #include "calibrate/validate_table.hpp"
 #include "cli/execute.hpp"
-#include "cli/load_profile.hpp"
 #include "cli/output.hpp"
-#include "cli/planning_options.hpp"
+#include "cli/profile_file.hpp"
 #include "cli/progress_bar.hpp"
+#include "cli/simulate_stages.hpp"
 #include "cli/temporary_folder.hpp"
 #include "config/json_text.hpp"
 #include "config/scenario_json.hpp"
-#include "study/run_apart.hpp"
 
 namespace moesim {
 namespace {
@@ -78,14 +77,9 @@ RunReport report_of(const ValidateArguments& o, const MeasuredRun& run, const Sc
         runs.push_back({"draw-" + std::to_string(d), scenario});
         runs.back().scenario.profile = drawn_profile(scenario.profile, d);
     }
-    const auto outcomes = try_apart(this_program(), runs, folder, [&](std::size_t ended) {
+    auto predictions = simulate_stages(runs, folder, [&](std::size_t ended) {
         bar.show("simulating", static_cast<double>(ended) / static_cast<double>(runs.size()));
     });
-    std::vector<SimulatedStages> predictions;
-    for (const RunOutcome& outcome : outcomes) {
-        if (!outcome.failure.empty()) throw InputError(outcome.failure);
-        predictions.push_back(simulated_stages(outcome.result));
-    }
     const SimulatedStages first = predictions.front();
     predictions.erase(predictions.begin());
     return hold(run, first, predictions);
