@@ -164,7 +164,8 @@ void add_calibrate_command(CLI::App& app) {
                         "wrote, three runs or more; told by their content");
     command
         ->add_option("--backend", options->backend,
-                     "measures this machine: \"cpu\", a core a rank; links where it runs under mpirun")
+                     "measures this machine: \"cpu\", a core a rank, or \"cuda\", a GPU a rank; links where it runs "
+                     "under mpirun")
         ->check(CLI::IsMember({"cpu", "cuda"}));
     command->add_option("SCENARIO", options->scenario, "with --backend: whose shapes to time (those of a small layer)");
     command->add_flag("--quick", options->quick, "with --backend: a minute at most, and less sure");

@@ -10,33 +10,26 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "base/machine_lacks.hpp"
-#include "calibrate/measure/cpu_profile.hpp"
+#include "calibrate/measure/device_profile.hpp"
 #include "calibrate/measure/measure_ranks.hpp"
 #include "calibrate/mpi/session.hpp"
+#include "calibrate/nccl/measured_gpu.hpp"
+#include "calibrate/nccl/nccl_transport.hpp"
 #include "cli/output.hpp"
 #include "cli/profile_file.hpp"
 #include "cli/progress_bar.hpp"
+#include "cli/rank_device.hpp"
 #include "config/scenario_json.hpp"
-#include "kernels/cpu/backend.hpp"
 
 namespace moesim {
 namespace {
-
-std::unique_ptr<kernels::Backend> backend_of(const std::string& name) {
-    if (name != "cpu")
-        throw MachineLacks(fmt::format("--backend {}: this moesim was built without it; \"cpu\" is there", name));
-    kernels::CpuOptions options;
-    options.threads = 1;  // a rank is one core
-    return kernels::make_cpu_backend(options);
-}
 
 // OpenMPI's mpirun, or another launcher that speaks PMI.
 bool under_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMI_SIZE") != nullptr; }
 
 class Command {
   public:
-    explicit Command(const MeasureCommand& c) : c_(c), backend_(backend_of(c.backend)) {
+    explicit Command(const MeasureCommand& c) : c_(c) {
         options_.quick = c.quick;
         options_.date = c.date;
         options_.name = c.name.value_or("");
@@ -48,7 +41,8 @@ class Command {
     }
 
     void alone() {
-        measure_kernels();
+        on_ = rank_device(c_.backend, 0, 1);
+        measure_kernels(this_machine().host, 1);
         measured_.notes.emplace_back(
             "left out  links: one process; under mpirun, a rank a GPU of the scenario's topology, "
             "they are measured as well");
@@ -56,44 +50,54 @@ class Command {
     }
 
     // One rank of several. Rank 0 times the operations while the others keep off the cores, then all time the links.
-    void as_rank(Transport& transport, const std::string& host) {
+    void as_rank(MpiSession& session) {
         if (!scenario_)
             throw InputError(
                 "SCENARIO: found nothing, expected a scenario under mpirun, since links are held against its "
                 "topology");
-        const bool first = transport.rank() == RankId(0);
+        on_ = rank_device(c_.backend, session.local_rank(), session.local_ranks());
+        Transport& others = session.transport();
+        const bool first = others.rank() == RankId(0);
         shows_ = first;
-        const auto hosts = transport.gather(std::as_bytes(std::span(host.data(), host.size())));
-        if (first) {
-            options_.ranks_on_host = std::count(hosts.begin(), hosts.end(), hosts.front());
-            measure_kernels();
+        if (first) measure_kernels(session.host(), session.local_ranks());
+        wait_for_first(others);
+        if (on_.library) {
+            NcclTransport messages(on_.library->nccl(), others, *on_.backend, on_.number);
+            measure_messages(messages, session);
+        } else {
+            measure_messages(others, session);
         }
-        wait_for_first(transport);
-        const std::string how = fmt::format("Measured on {} ranks, {} of them on {}, {}.", transport.ranks(),
-                                            options_.ranks_on_host, host, c_.date);
-        const auto stream = backend_->make_stream();
-        const auto work = piece_of_work(*stream);
-        RankMeasurement links =
-            measure_links(transport, *scenario_, c_.quick, how, work, measured_.profile, options_.progress);
-        if (!first) return;
-        measured_.notes.insert(measured_.notes.end(), links.notes.begin(), links.notes.end());
-        write(link_samples_csv(links.times));
     }
 
   private:
-    void measure_kernels() {
+    void measure_kernels(const std::string& host, std::int64_t ranks_on_host) {
         const KernelGrid grid = scenario_ ? kernel_grid(*scenario_, c_.quick) : default_kernel_grid(c_.quick);
-        measured_ = measure_cpu(*backend_, this_machine(), grid, options_);
+        const MeasuredDevice device = on_.library ? measured_gpu(*on_.library, on_.number, host, c_.date)
+                                                  : measured_core(this_machine(), ranks_on_host, c_.date);
+        measured_ = measure_device(*on_.backend, device, grid, options_);
+    }
+    void measure_messages(Transport& transport, const MpiSession& session) {
+        const std::string how = fmt::format("Measured on {} ranks{}, {} of them on {}, {}.", transport.ranks(),
+                                            on_.library ? " by NCCL " + on_.library->nccl().version() : std::string(),
+                                            session.local_ranks(), session.host(), c_.date);
+        const auto stream = on_.backend->make_stream();
+        RankMeasurement links = measure_links(transport, *scenario_, c_.quick, how, piece_of_work(*stream),
+                                              measured_.profile, options_.progress);
+        if (transport.rank() != RankId(0)) return;
+        measured_.notes.insert(measured_.notes.end(), links.notes.begin(), links.notes.end());
+        write(link_samples_csv(links.times));
     }
     // Logits of the scenario's gate: some products on some rows.
     std::function<void()> piece_of_work(kernels::Stream& stream) {
-        const KernelGrid grid = kernel_grid(*scenario_, true);
-        const auto cases = kernel_cases(grid, 0, 1 << 30);
-        for (const KernelCase& c : cases)
-            if (c.operation == KernelOperation::gate_logits &&
-                c.counts[static_cast<std::size_t>(KernelQuantity::flop)] > 1e6)
-                return c.make(*backend_, stream);
-        return cases.front().make(*backend_, stream);
+        const auto cases = kernel_cases(kernel_grid(*scenario_, true), 0, 1 << 30);
+        const auto gate = std::find_if(cases.begin(), cases.end(), [](const KernelCase& c) {
+            return c.operation == KernelOperation::gate_logits &&
+                   c.counts[static_cast<std::size_t>(KernelQuantity::flop)] > 1e6;
+        });
+        return [&stream, call = (gate == cases.end() ? cases.front() : *gate).make(*on_.backend, stream)] {
+            call();
+            stream.synchronize();
+        };
     }
     void write(const std::string& link_samples) {
         bar_.clear();
@@ -107,10 +111,10 @@ class Command {
     }
 
     MeasureCommand c_;
-    std::unique_ptr<kernels::Backend> backend_;
+    RankDevice on_;
     MeasureOptions options_;
     std::optional<Scenario> scenario_;
-    CpuMeasurement measured_;
+    DeviceMeasurement measured_;
     ProgressBar bar_;
     bool shows_ = true;
 };
@@ -125,7 +129,7 @@ void measure_machine(const MeasureCommand& command) {
     }
     MpiSession session;
     try {
-        measuring.as_rank(session.transport(), session.host());
+        measuring.as_rank(session);
     } catch (const Error& e) {
         // Others would wait for this rank for ever.
         fmt::print(stderr, "moesim: rank {}: {}\n", session.transport().rank().value(), e.what());
