@@ -1,12 +1,14 @@
 #include "calibrate/rounding.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <string>
 
 namespace moesim {
 
 double four_digits(double value) {
+    if (std::fabs(value) < 1e-300) return 0;  // std::stod refuses the smallest numbers
     char text[32];
     std::snprintf(text, sizeof text, "%.4g", value);
     return std::stod(text);

@@ -4,7 +4,7 @@
 
 namespace moesim {
 
-// To four significant digits: more than any of them is known to.
+// To four significant digits: more than any of them is known to. Less than 1e-300 is nothing.
 double four_digits(double value);
 
 // Quantiles 0, 1/20, .., 1 of at least one number, with straight lines between the numbers, to four digits.

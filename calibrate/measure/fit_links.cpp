@@ -135,10 +135,9 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
         l.residuals = {residuals, source};
         if (auto jitter = jitter_of(fabric, kind, all); !jitter.empty())
             l.jitter = {std::move(jitter), how + " Ping-pongs of one byte."};
-        notes.push_back(fmt::format("fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us; {}", name(kind),
-                                    l.efficiency.value,
-                                    l.efficiency.value >= 1 ? " (at least: faster than the topology says)" : "",
-                                    l.overhead.value.value() * 1e6, worth));
+        notes.push_back(fmt::format(
+            "fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us; {}", name(kind), l.efficiency.value,
+            l.efficiency.value > 1 ? " (faster than the topology says)" : "", l.overhead.value.value() * 1e6, worth));
     }
     return notes;
 }

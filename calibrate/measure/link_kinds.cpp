@@ -18,10 +18,11 @@ LinkKind link_kind(const Fabric& fabric, RankId from, RankId to) {
 
 std::vector<Figure> link_figures(LinkKind kind) {
     const std::string of = name(kind);
-    return {{of + ".efficiency", [=](const Profile& p) { return links_of(p, kind).efficiency.value; },
-             [=](Profile& p, double v) { links_of(p, kind).efficiency.value = std::clamp(v, 1e-3, 1.0); }},
-            {of + ".overhead", [=](const Profile& p) { return links_of(p, kind).overhead.value.value(); },
-             [=](Profile& p, double v) { links_of(p, kind).overhead.value = Seconds(std::clamp(v, 1e-9, 1.0)); }}};
+    return {
+        {of + ".efficiency", [=](const Profile& p) { return links_of(p, kind).efficiency.value; },
+         [=](Profile& p, double v) { links_of(p, kind).efficiency.value = std::clamp(v, 1e-3, max_link_efficiency); }},
+        {of + ".overhead", [=](const Profile& p) { return links_of(p, kind).overhead.value.value(); },
+         [=](Profile& p, double v) { links_of(p, kind).overhead.value = Seconds(std::clamp(v, 1e-9, 1.0)); }}};
 }
 
 }  // namespace moesim

@@ -23,7 +23,7 @@ auto& links_of(P& profile, LinkKind kind) {
     return kind == LinkKind::nvlink ? profile.nvlink : profile.nic;
 }
 
-// Their efficiency, from 0.001 to 1, and overhead, from a nanosecond to a second.
+// Their efficiency, from 0.001 to max_link_efficiency, and overhead, from a nanosecond to a second.
 std::vector<Figure> link_figures(LinkKind kind);
 
 }  // namespace moesim

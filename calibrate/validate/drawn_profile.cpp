@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::uint64_t draws_purpose = 0x6472'6177'0000'0000;  // of no other stream
 
-// A link's message takes `factor` times as long. No link is faster than its wire.
+// A link's message takes `factor` times as long.
 void slow_down(LinkProfile& link, double factor) {
-    link.efficiency.value = std::min(1.0, link.efficiency.value / factor);
+    link.efficiency.value = std::min(max_link_efficiency, link.efficiency.value / factor);
     link.overhead.value = link.overhead.value * factor;
 }
 

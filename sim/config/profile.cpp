@@ -26,7 +26,8 @@ Sourced<std::vector<double>> quantiles(const JsonValue& value) {
 
 LinkProfile link_profile(const JsonValue& value) {
     const JsonObject o(value, {"efficiency", "half_size", "overhead", "jitter", "residuals"});
-    LinkProfile l{sourced_ratio(o["efficiency"]), sourced_size(o["half_size"], 0), sourced_time(o["overhead"])};
+    LinkProfile l{sourced_number(o["efficiency"], 1e-3, max_link_efficiency), sourced_size(o["half_size"], 0),
+                  sourced_time(o["overhead"])};
     if (o["jitter"].present()) l.jitter = quantiles(o["jitter"]);
     if (o["residuals"].present()) l.residuals = quantiles(o["residuals"]);
     return l;

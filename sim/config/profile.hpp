@@ -15,11 +15,15 @@
 
 namespace moesim {
 
+inline constexpr double max_link_efficiency = 2;
+
 // How messages fare on links of one class, beyond the wire's own bandwidth and latency.
 struct LinkProfile {
-    Sourced<double> efficiency;  // attainable share of the wire's bandwidth for large messages, (0, 1]
-    Sourced<Bytes> half_size;    // of a message that alone reaches half of that once it moves
-    Sourced<Seconds> overhead;   // paid by every message before it moves (software and protocol)
+    // Attainable share of the wire's bandwidth for large messages, (0, max_link_efficiency]; above 1 where links were
+    // measured to be faster than a topology says.
+    Sourced<double> efficiency;
+    Sourced<Bytes> half_size;   // of a message that alone reaches half of that once it moves
+    Sourced<Seconds> overhead;  // paid by every message before it moves (software and protocol)
     // Quantiles 0, 1/n, .., 1 of what comes before a message moves, over its median; nothing: not measured.
     std::optional<Sourced<std::vector<double>>> jitter{};
     // Quantiles 0, 1/n, .., 1 of measured / predicted times of what the figures were fitted to; nothing: not fitted.

@@ -116,6 +116,11 @@ TEST_CASE("a drawn profile is slower by its residuals, each law and link by one 
     p.nic.residuals->value = {1, 2};
     CHECK(drawn_profile(p, 1).nic == drawn_profile(p, 1).nic);
     CHECK_FALSE(drawn_profile(p, 1).nic == drawn_profile(p, 2).nic);
+    // Four fifths of the time over a wire that is used fully: what is drawn is not a wire's rate, but how long messages
+    // take.
+    p.nic.efficiency.value = 1;
+    p.nic.residuals->value = {0.8, 0.8};
+    CHECK(drawn_profile(p, 1).nic.efficiency.value == is(1.25));
 }
 
 TEST_CASE("the document of a run reads back, and says where it is broken") {
