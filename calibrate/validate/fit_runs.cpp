@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -159,6 +162,18 @@ std::set<LinkKind> check(const std::vector<MeasuredRun>& runs) {
     return kinds_of(runs.front().scenario.topology);
 }
 
+// Of n runs' ratios to a prediction, those of a run to come: further from their median, as Student's t says that a
+// prediction interval (of 90%) of so few is wider than that of a known normal distribution, over logarithms. (Hahn and
+// Meeker, Statistical Intervals, 1991, chapter 4.)
+std::vector<double> of_a_run_to_come(std::vector<double> ratios, std::size_t runs) {
+    const auto n = static_cast<double>(runs);
+    const double t = boost::math::quantile(boost::math::students_t(n - 1), 0.95);
+    const double wider = t * std::sqrt(1 + 1 / n) / boost::math::quantile(boost::math::normal(), 0.95);
+    const double middle = median_of(ratios);
+    for (double& r : ratios) r = std::clamp(middle * std::pow(r / middle, wider), 1e-3, 1e3);
+    return twenty_quantiles(std::move(ratios));
+}
+
 std::string percent(double share) { return fmt::format("{:.1f}%", 100 * share); }
 
 ErrorSummary errors_of(const std::vector<double>& ratios) {
@@ -197,7 +212,7 @@ RunFit fit_runs(const Profile& base, const std::vector<MeasuredRun>& runs, const
         const std::string source = fmt::format("Fitted to dispatch and return of {}; {}.", how, worth(network));
         link.efficiency.source = source;
         link.overhead.source = source;
-        link.residuals = {twenty_quantiles(network), source};
+        link.residuals = {of_a_run_to_come(network, runs.size()), source};
         result.notes.push_back(fmt::format("fitted    links.{}: efficiency {:.3f}, overhead {:.1f} us; {}", name(kind),
                                            link.efficiency.value, link.overhead.value.value() * 1e6, worth(network)));
     }
@@ -214,7 +229,7 @@ RunFit fit_runs(const Profile& base, const std::vector<MeasuredRun>& runs, const
         law.fit.median = four_digits(held.median);
         law.fit.p90 = four_digits(held.p90);
         law.fit.worst = four_digits(held.max);
-        law.fit.residuals = twenty_quantiles(of);
+        law.fit.residuals = of_a_run_to_come(of, runs.size());
         for (std::size_t q = 0; q < kernel_quantities; ++q)
             if (before->seconds_per[q] > 0) {
                 stages[stage] = fmt::format("fitted    {}: {:.2f} times what its operations take alone; {}",

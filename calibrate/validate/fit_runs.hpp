@@ -27,7 +27,8 @@ struct RunFit {
 //   - the laws of operations times measured / predicted of their stage (the median over runs, `kernels` only: a stage
 //     that follows from a roofline stays as it is);
 // and as `residuals` of both the quantiles of measured / predicted of their stages, a repeat each, by a fit to all
-// other runs: what such a prediction is off by. Sources say so, with `date`.
+// other runs, as much wider as a run to come is less certain than those: what such a prediction is off by. Sources say
+// so, with `date`.
 //
 // Throws InputError for less than three runs, runs whose topologies differ, and runs without messages.
 RunFit fit_runs(const Profile& base, const std::vector<MeasuredRun>& runs, const Simulate& simulate,
