@@ -241,6 +241,8 @@ std::vector<std::vector<std::byte>> NcclTransport::gather(std::span<const std::b
     return state_->host.gather(bytes);
 }
 void NcclTransport::broadcast(std::span<std::byte> bytes) { state_->host.broadcast(bytes); }
+Seconds NcclTransport::now() const { return state_->host.now(); }
+void NcclTransport::sleep_until(Seconds time) { state_->host.sleep_until(time); }
 Seconds NcclTransport::clock_ahead() const { return state_->host.clock_ahead(); }
 
 }  // namespace moesim

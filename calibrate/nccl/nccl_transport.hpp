@@ -58,6 +58,8 @@ class NcclTransport final : public Transport {
     void barrier() override;
     std::vector<std::vector<std::byte>> gather(std::span<const std::byte> bytes) override;
     void broadcast(std::span<std::byte> bytes) override;
+    [[nodiscard]] Seconds now() const override;
+    void sleep_until(Seconds time) override;
     [[nodiscard]] Seconds clock_ahead() const override;
 
   private:

@@ -240,7 +240,7 @@ TEST_CASE("a rank that cannot join, or fails as it computes, leaves nothing behi
             Failing work(host.rank() == RankId(1));
             messages.expect(message_rounds(plan.result.graph, plan.local));
             try {
-                run_tasks_of_rank(plan.result.graph, plan.local, work, messages, std::chrono::steady_clock::now());
+                run_tasks_of_rank(plan.result.graph, plan.local, work, messages, host.now());
             } catch (const std::exception& e) {
                 said[host.rank().value()] = e.what();
             }
