@@ -40,9 +40,9 @@ std::vector<std::uint32_t> depths(const TaskGraph& graph) {
 }  // namespace
 
 std::vector<MessageRound> message_rounds(const TaskGraph& graph, const LocalTasks& local) {
-    using Exchange = std::tuple<Stage, std::uint16_t, std::uint16_t, std::uint16_t>;
+    using ExchangeKey = std::tuple<Stage, std::uint16_t, std::uint16_t, std::uint16_t>;
     const std::vector<std::uint32_t> depth = depths(graph);
-    std::map<Exchange, TaskId> first;  // transfer of an exchange: the same on every rank
+    std::map<ExchangeKey, TaskId> first;  // transfer of an exchange: the same on every rank
     for (TaskId t = 0; t < graph.tasks().size(); ++t) {
         const Task& task = graph.tasks()[t];
         const Label& l = task.label;
