@@ -24,11 +24,11 @@ MeasuredRun three_repeats() {
     run.facts = {"cpu", "a device", "messages", {"a", "b"}, "not checked"};
     run.checksum = "00ff";
     for (const double scale : {0.8, 1.2, 1.0}) {
-        RunSample sample;
-        sample.makespan_s = 10 * scale;
-        sample.mean_s[dispatch] = 5 * scale;
-        sample.mean_s[pack] = 0.1;
-        run.runs.push_back(sample);
+        RunSample one_repeat;
+        one_repeat.makespan_s = 10 * scale;
+        one_repeat.mean_s[dispatch] = 5 * scale;
+        one_repeat.mean_s[pack] = 0.1;
+        run.runs.push_back(one_repeat);
     }
     run.rank_s.resize(2);
     return run;
