@@ -17,10 +17,11 @@ struct Agreement {
 
 // expected, found: [token][hidden] after the last layer, of the same tokens. A product of a GPU is not the CPU's to the
 // last bit, since its terms are added in another order, so a number that lies near the middle between two that can be
-// stored may become the other one. A token may be off by, for each time that something was added to it,
-//   result_step + 2^-7 r,
-// r being the root mean square of its values: each result of the experts a step to the other side (made_model.hpp), and
-// two values of bf16 (8 bits) rounded to the other side. A row that is missing, or another token's, is off by about r.
+// stored may become the other one. A token may be off by
+//   sqrt(n) (result_step + 2^-7 r),
+// n being how many times something was added to it, and r the root mean square of its values: each result of the
+// experts a step to the other side (made_model.hpp) and two values of bf16 (8 bits) rounded to the other side, this way
+// and that. Another token in its place is off by about sqrt(2) r. No GPU has been held to this yet.
 // Throws InternalError where the sizes differ.
 Agreement agreement(const Scenario& scenario, std::span<const float> expected, std::span<const float> found);
 

@@ -79,6 +79,12 @@ std::vector<float> all_tokens(const WorkPlan& work, KernelWork& kernels, Transpo
 }  // namespace
 
 void set_causes(const TaskGraph& graph, std::vector<TaskTime>& times) {
+    // The end of a message is noted when its rank looks, which may be after what it caused has begun.
+    for (const TaskGraph::Edge& e : graph.edges()) {
+        if (graph.tasks()[e.after].starts_with_first) continue;
+        TaskTime& before = times[e.before];
+        before.finish = std::min(before.finish, std::max(before.start, times[e.after].start));
+    }
     for (const TaskGraph::Edge& e : graph.edges()) {
         TaskId& cause = times[e.after].cause;
         if (cause == TaskTime::no_cause || times[cause].finish < times[e.before].finish) cause = e.before;

@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <exception>
 #include <thread>
 
 #include "config/kernel_profile.hpp"
@@ -209,13 +210,19 @@ Interference interference(Transport& transport, const LinkCase& exchange, const 
     transport.barrier();
 
     std::vector<double> beside;
+    std::exception_ptr failure;
     std::jthread computing([&](const std::stop_token& stop) {
-        do beside.push_back(timed_work());
-        while (!stop.stop_requested());
+        try {
+            do beside.push_back(timed_work());
+            while (!stop.stop_requested());
+        } catch (...) {
+            failure = std::current_exception();
+        }
     });
     const Timing together = time_case(transport, exchange, Until(Clock::now() + as_duration(budget * 0.4), within));
     computing.request_stop();
     computing.join();
+    if (failure) std::rethrow_exception(failure);
     // The last one may have had no messages beside it.
     if (beside.size() > 1) beside.pop_back();
     const double slower = median(beside) / median(computed);

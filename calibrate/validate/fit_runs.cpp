@@ -83,7 +83,8 @@ void fit_operations(Profile& profile, const Runs& runs, Predictions& predictions
         if (ratios.empty()) continue;
         const double factor = median_of(std::move(ratios));
         if (factor > 0)
-            for (double& seconds : law.seconds_per) seconds = std::min(1.0, four_digits(seconds * factor));
+            for (double& seconds : law.seconds_per)
+                if (seconds > 0) seconds = std::clamp(four_digits(seconds * factor), 1e-15, 1.0);
     }
 }
 
@@ -153,7 +154,7 @@ std::set<LinkKind> check(const std::vector<MeasuredRun>& runs) {
         throw InputError(
             fmt::format("--from: found {} runs, expected at least 3, of which each is held out in turn", runs.size()));
     for (const MeasuredRun& run : runs) {
-        if (run.dispatch_bytes == 0)
+        if (run.dispatch_bytes == 0 || run.median_mean(Stage::dispatch) + run.median_mean(Stage::return_) <= 0)
             throw InputError(fmt::format("--from: {}: found a run without messages, expected some", run.scenario.name));
         if (!(run.scenario.topology == runs.front().scenario.topology))
             throw InputError(fmt::format("--from: {}: found another topology than that of {}, expected the same",
@@ -163,12 +164,13 @@ std::set<LinkKind> check(const std::vector<MeasuredRun>& runs) {
 }
 
 // Of n runs' ratios to a prediction, those of a run to come: further from their median, as Student's t says that a
-// prediction interval (of 90%) of so few is wider than that of a known normal distribution, over logarithms. (Hahn and
-// Meeker, Statistical Intervals, 1991, chapter 4.)
+// interval (of 90%) of so few is wider than that of a known normal distribution, over logarithms. (Hahn and Meeker,
+// Statistical Intervals, 1991, chapter 4. The fit's own uncertainty, its sqrt(1 + 1 / n), is in held-out ratios
+// already.)
 std::vector<double> of_a_run_to_come(std::vector<double> ratios, std::size_t runs) {
-    const auto n = static_cast<double>(runs);
-    const double t = boost::math::quantile(boost::math::students_t(n - 1), 0.95);
-    const double wider = t * std::sqrt(1 + 1 / n) / boost::math::quantile(boost::math::normal(), 0.95);
+    const double freedom = static_cast<double>(runs) - 1;
+    const double t = boost::math::quantile(boost::math::students_t(freedom), 0.95);
+    const double wider = t / boost::math::quantile(boost::math::normal(), 0.95);
     const double middle = median_of(ratios);
     for (double& r : ratios) r = std::clamp(middle * std::pow(r / middle, wider), 1e-3, 1e3);
     return twenty_quantiles(std::move(ratios));

@@ -13,6 +13,7 @@
 #include "calibrate/execute/reference.hpp"
 #include "calibrate/execute/work_plan.hpp"
 #include "calibrate/nccl/nccl_transport.hpp"
+#include "cli/ending_all.hpp"
 #include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/rank_device.hpp"
@@ -84,15 +85,19 @@ Prepared prepare(const ExecuteCommand& o, const MpiSession& session, const Trans
 }
 
 // The work itself, in which ranks depend on each other.
-std::optional<Execution> execute_prepared(const ExecuteCommand& o, Prepared& ready, Transport& host,
+std::optional<Execution> execute_prepared(const ExecuteCommand& o, Prepared& ready, MpiSession& session,
                                           const std::function<void(double)>& progress) {
     ExecuteOptions options = o.execute;
     const RankDevice& on = ready.device;
-    if (!on.library) return execute(std::move(ready.plan), host, *on.backend, options, progress);
+    const auto executed = [&](Transport& messages) {
+        return ending_all(session,
+                          [&] { return execute(std::move(ready.plan), messages, *on.backend, options, progress); });
+    };
+    if (!on.library) return executed(session.transport());
     options.rehearse = true;
     options.keep_tokens = o.check;
-    NcclTransport messages(on.library->nccl(), host, *on.backend, on.number);
-    return execute(std::move(ready.plan), messages, *on.backend, options, progress);
+    NcclTransport messages(on.library->nccl(), session.transport(), *on.backend, on.number);
+    return executed(messages);
 }
 
 std::vector<std::string> hosts_of(MpiSession& session) {
@@ -100,12 +105,6 @@ std::vector<std::string> hosts_of(MpiSession& session) {
     for (const auto& part : session.transport().gather(std::as_bytes(std::span(session.host()))))
         hosts.emplace_back(reinterpret_cast<const char*>(part.data()), part.size());
     return hosts;
-}
-
-// One rank's failure while the others wait for it: says so, and ends all.
-[[noreturn]] void give_up(MpiSession& session, ExitCode code, const std::string& what) {
-    fmt::print(stderr, "moesim: rank {} on {}: {}\n", session.transport().rank().value(), session.host(), what);
-    session.abort(static_cast<int>(code));
 }
 
 void write_answer(const ExecuteArguments& o, const Executed& done) {
@@ -138,21 +137,17 @@ std::optional<Executed> execute_scenario(const ExecuteCommand& command, MpiSessi
     if (on.library) facts.messages = fmt::format("NCCL {}, ranks by {}", on.library->nccl().version(), facts.messages);
     std::optional<std::uint64_t> expected;
     std::vector<float> expected_tokens;
-    if (command.check && is_first(transport)) {
-        if (on.library)
-            expected_tokens = reference_tokens(ready.plan, *kernels::make_cpu_backend());
-        else
-            expected = reference_checksum(ready.plan, *on.backend);
-    }
     ProgressBar bar;
     std::optional<Execution> done;
-    try {
-        done = execute_prepared(command, ready, transport, [&](double share) { bar.show("executing", share); });
-    } catch (const Error& e) {
-        give_up(session, e.code(), e.what());
-    } catch (const std::exception& e) {
-        give_up(session, ExitCode::own_fault, e.what());
-    }
+    ending_all(session, [&] {
+        if (command.check && is_first(transport)) {
+            if (on.library)
+                expected_tokens = reference_tokens(ready.plan, *kernels::make_cpu_backend());
+            else
+                expected = reference_checksum(ready.plan, *on.backend);
+        }
+        done = execute_prepared(command, ready, session, [&](double share) { bar.show("executing", share); });
+    });
     bar.clear();
     if (!done) return std::nullopt;
     if (expected)

@@ -15,6 +15,7 @@
 #include "calibrate/mpi/session.hpp"
 #include "calibrate/nccl/measured_gpu.hpp"
 #include "calibrate/nccl/nccl_transport.hpp"
+#include "cli/ending_all.hpp"
 #include "cli/output.hpp"
 #include "cli/profile_file.hpp"
 #include "cli/progress_bar.hpp"
@@ -63,7 +64,7 @@ class Command {
         wait_for_first(others);
         if (on_.library) {
             NcclTransport messages(on_.library->nccl(), others, *on_.backend, on_.number);
-            measure_messages(messages, session);
+            ending_all(session, [&] { measure_messages(messages, session); });
         } else {
             measure_messages(others, session);
         }
@@ -128,13 +129,7 @@ void measure_machine(const MeasureCommand& command) {
         return;
     }
     MpiSession session;
-    try {
-        measuring.as_rank(session);
-    } catch (const Error& e) {
-        // Others would wait for this rank for ever.
-        fmt::print(stderr, "moesim: rank {}: {}\n", session.transport().rank().value(), e.what());
-        session.abort(static_cast<int>(e.code()));
-    }
+    ending_all(session, [&] { measuring.as_rank(session); });
 }
 
 }  // namespace moesim
