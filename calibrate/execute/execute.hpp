@@ -38,8 +38,8 @@ struct Execution {
 std::optional<Execution> execute(Plan plan, Transport& transport, kernels::Backend& backend,
                                  const ExecuteOptions& options, const std::function<void(double share)>& progress = {});
 
-// For each task, which of those that it waited for ended last, from the times. An end that was noted after the beginning
-// of what waited for it is put back to that.
+// For each task, which of those that it waited for ended last, from the times. An end that was noted after the
+// beginning of what waited for it is put back to that.
 void set_causes(const TaskGraph& graph, std::vector<TaskTime>& times);
 
 }  // namespace moesim

@@ -61,9 +61,8 @@ class BaseTimer {
 
   private:
     Seconds timed(std::function<void()> work) {
-        return measure(
-                   device_.on_core ? by_core_time(std::move(work), share_) : by_events(*stream_, std::move(work)),
-                   rule_)
+        return measure(device_.on_core ? by_core_time(std::move(work), share_) : by_events(*stream_, std::move(work)),
+                       rule_)
             .median;
     }
 

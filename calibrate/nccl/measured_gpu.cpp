@@ -12,9 +12,9 @@ MeasuredDevice measured_gpu(GpuLibrary& library, int device, const std::string& 
     d.profile = "gpu-" + host;
     d.device = fmt::format("{}, a GPU of {}", facts.name, host);
     d.memory = {facts.memory, "cudaMemGetInfo: total."};
-    d.reserved = {Bytes(std::clamp<std::int64_t>(facts.memory.value() - facts.memory_free.value(), 0,
-                                                 facts.memory.value() / 2)),
-                  fmt::format("cudaMemGetInfo: total less free, {}, with a context and nothing else of ours.", date)};
+    d.reserved = {
+        Bytes(std::clamp<std::int64_t>(facts.memory.value() - facts.memory_free.value(), 0, facts.memory.value() / 2)),
+        fmt::format("cudaMemGetInfo: total less free, {}, with a context and nothing else of ours.", date)};
     d.usable = Bytes(facts.memory_free.value() / 2);
     d.caches = {facts.cache, Bytes(facts.cache.value() / 2)};
     d.multiprocessors = {facts.multiprocessors, "cudaDeviceProp: multiProcessorCount."};
