@@ -34,14 +34,18 @@ void remove_folder(const std::string& path) {
 }  // namespace
 
 TemporaryFolder::TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "moesim-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw InputError("found no room for a folder in " + name);
-    path_ = name;
-    done_ = eventfd(0, EFD_CLOEXEC);
+    // Before there is a folder: a signal from now on waits until somebody looks for it.
     sigemptyset(&signals_);
     for (const int s : {SIGINT, SIGTERM, SIGHUP})
         if (!ignored(s)) sigaddset(&signals_, s);
     pthread_sigmask(SIG_BLOCK, &signals_, &mask_before_);
+    std::string name = (std::filesystem::temp_directory_path() / "moesim-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+        pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+        throw InputError("found no room for a folder in " + name);
+    }
+    path_ = name;
+    done_ = eventfd(0, EFD_CLOEXEC);
     watcher_ = std::thread([this] { wait_for_signals(); });
 }
 
