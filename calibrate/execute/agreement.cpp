@@ -15,7 +15,7 @@ Agreement agreement(const Scenario& s, std::span<const float> expected, std::spa
     if (expected.size() != found.size() || expected.size() % hidden != 0)
         throw InternalError(fmt::format("{} values of tokens against {}", found.size(), expected.size()));
     const std::int64_t dense = s.model.attention ? 1 + 2 * s.model.dense_layers_per_moe_layer : 0;
-    const double additions = std::sqrt(static_cast<double>(s.model.moe_layers * (1 + dense)));
+    const double root_of_additions = std::sqrt(static_cast<double>(s.model.moe_layers * (1 + dense)));
     Agreement worst;
     double worst_share = -1;
     for (std::size_t t = 0; t * hidden < expected.size(); ++t) {
@@ -26,7 +26,7 @@ Agreement agreement(const Scenario& s, std::span<const float> expected, std::spa
         }
         const double mean = 1 / static_cast<double>(hidden);
         Agreement one{static_cast<std::int64_t>(t), std::sqrt(off * mean),
-                      additions * (result_step + std::ldexp(std::sqrt(squares * mean), -7))};
+                      root_of_additions * (result_step + std::ldexp(std::sqrt(squares * mean), -7))};
         if (std::isnan(one.difference)) one.difference = std::numeric_limits<double>::infinity();
         if (one.difference / one.allowed <= worst_share) continue;
         worst = one;

@@ -22,8 +22,6 @@ Clock::duration as_duration(Seconds s) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s.value()));
 }
 
-Seconds now() { return Seconds(std::chrono::duration<double>(Clock::now().time_since_epoch()).count()); }
-
 std::vector<double> doubles_of(const std::vector<std::vector<std::byte>>& parts) {
     std::vector<double> all;
     for (const auto& part : parts) {
@@ -104,9 +102,9 @@ class Part {
 Seconds sample(Transport& transport, Part& part, const LinkCase& what) {
     part.expect();
     transport.barrier();
-    std::array<double, 2> own = {now().value(), 0};
+    std::array<double, 2> own = {transport.now().value(), 0};
     part.run();
-    own[1] = now().value() - transport.ended_before().value();
+    own[1] = (transport.now() - transport.ended_before()).value();
     for (double& moment : own) moment -= transport.clock_ahead().value();
     if (!part.has_any()) own = {-1, -1};
     const auto all = doubles_of(transport.gather(std::as_bytes(std::span(own))));
@@ -160,19 +158,19 @@ Seconds exchange_once(Transport& transport, const LinkCase& what) {
     Part part(transport, what);
     if (!part.has_any()) return {};
     part.expect();
-    const Seconds begin = now();
+    const Seconds begin = transport.now();
     part.run();
-    const double took = now().value() - begin.value();
-    return Seconds(what.ping_pong ? took / 2 : took);
+    const Seconds took = transport.now() - begin;
+    return what.ping_pong ? took * 0.5 : took;
 }
 
 std::vector<LinkTimes> time_links(Transport& transport, const std::vector<LinkCase>& cases, const LinkTiming& options,
                                   const std::function<void(double)>& progress) {
     std::vector<LinkTimes> times;
-    const Seconds begin = now();
+    const Seconds begin = transport.now();
     for (std::size_t i = 0; i < cases.size(); ++i) {
         // Of the time that is left, what comes between the samples included.
-        const Seconds left(std::max(0.0, (options.budget - (now() - begin)).value()) /
+        const Seconds left(std::max(0.0, (options.budget - (transport.now() - begin)).value()) /
                            static_cast<double>(cases.size() - i));
         const MedianWithin within(options.share, left);
         Timing timing = time_case(transport, cases[i], Until(Clock::now() + as_duration(left), within));
@@ -198,15 +196,14 @@ Interference interference(Transport& transport, const LinkCase& exchange, const 
     // Work alone: each rank's own, as it is when all others compute as well.
     transport.barrier();
     const auto timed_work = [&] {
-        const Seconds begin = now();
+        const Seconds begin = transport.now();
         work();
-        return now().value() - begin.value();
+        return (transport.now() - begin).value();
     };
     std::vector<double> computed;
-    const Seconds compute_begin = now();
+    const Seconds compute_begin = transport.now();
     do computed.push_back(timed_work());
-    while (computed.size() < 5 ||
-           (now().value() - compute_begin.value() < 0.2 * budget.value() && computed.size() < 200));
+    while (computed.size() < 5 || (transport.now() - compute_begin < budget * 0.2 && computed.size() < 200));
     transport.barrier();
 
     std::vector<double> beside;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -14,8 +15,6 @@
 
 namespace moesim {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct Operation {
     bool sends = false;
@@ -63,7 +62,7 @@ struct NcclTransport::State {
     std::vector<NcclOwned<NcclEvent>> idle;
     // A moment by the device's clock and by the host's.
     NcclOwned<NcclEvent> device_moment;
-    Clock::time_point host_moment;
+    std::optional<Seconds> host_moment;
     Seconds ended_before;
 
     void make_lanes() {
@@ -102,7 +101,7 @@ struct NcclTransport::State {
         api.use_device(device);
         api.record(device_moment.get(), lanes.front().stream.get());
         while (!api.ended(device_moment.get())) std::this_thread::yield();
-        host_moment = Clock::now();
+        host_moment = host.now();
     }
 
     void add(const Operation& operation) {
@@ -169,9 +168,8 @@ struct NcclTransport::State {
         }
     }
     [[nodiscard]] Seconds since(NcclEvent& end) {
-        if (host_moment == Clock::time_point{}) return {};
-        const double passed = std::chrono::duration<double>(Clock::now() - host_moment).count();
-        return Seconds(std::max(0.0, passed - api.between(device_moment.get(), &end).value()));
+        if (!host_moment) return {};
+        return std::max(Seconds{}, host.now() - *host_moment - api.between(device_moment.get(), &end));
     }
 
     void abandon() noexcept {
