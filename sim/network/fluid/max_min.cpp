@@ -121,7 +121,8 @@ void MaxMin::solve(FlowTable& flows, LinkTable& table, std::span<const Cap> caps
         return std::max(filling.rest, 0.0) / filling.open;
     };
     if (!caps.empty()) saved_.clear();
-    if (!go_on_from_saved(table))
+    const bool goes_on = go_on_from_saved(table);
+    if (!goes_on)
         for (std::size_t i = 0; i < links_.size(); ++i) {
             table.level[links_[i]] = never;
             table.filling_[links_[i]] = {table.capacity[links_[i]], alive_[i]};
@@ -135,7 +136,9 @@ void MaxMin::solve(FlowTable& flows, LinkTable& table, std::span<const Cap> caps
                                            : &MaxMin::fill_link<0>;
     const std::size_t between = fills_ / states;
     std::size_t capped = 0, fills = saved_.empty() ? 0 : saved_.back().fills, save_at = fills + between;
-    double level = 0;  // grows; rounding in `rest` must not let it fall
+    // Grows; rounding in `rest` must not let it fall, least of all below that of the state gone on from: links that
+    // fill up from there on would be taken for filled before when another solve goes on from it.
+    double level = goes_on ? saved_.back().level : 0;
     const auto stop_at_cap = [&] {
         const auto [cap, f] = caps[capped++];
         const Link* route = flows.route(f);
