@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -12,6 +13,11 @@
 
 namespace moesim {
 namespace {
+
+// A message's end is noticed late by so much of the time that has passed without one, at most, but for pauses below the
+// transport's own; and no pause is longer than so many of those.
+constexpr double late_by = 0.05;
+constexpr int longest_pause = 10;
 
 class RankRun {
   public:
@@ -154,10 +160,15 @@ class RankRun {
 
     void communicate() {
         std::vector<std::size_t> completed;
-        const std::chrono::microseconds pause = transport_.between_looks();
+        const std::chrono::microseconds least = transport_.between_looks();
+        Seconds last = now();  // when something ended or began
         while (true) {
             const bool idle = completed.empty();
             completed.clear();
+            // Each look takes a core's time, which other ranks or the network's own work may need.
+            const auto pause =
+                std::clamp(std::chrono::microseconds(std::llround(1e6 * late_by * (now() - last).value())), least,
+                           longest_pause * least);
             {
                 std::unique_lock lock(mutex_);
                 if (failure_ || unfinished_ == 0) return;
@@ -169,14 +180,16 @@ class RankRun {
                 else if (idle && pause.count() > 0)
                     changed_.wait_for(lock, pause, something);
             }
-            begin_messages();
+            if (begin_messages()) last = now();
             transport_.completed(completed);
             end_messages(completed);
+            if (!completed.empty()) last = now();
             if (completed.empty() && pause.count() == 0) std::this_thread::yield();
         }
     }
 
-    void begin_messages() {
+    // Whether there were any.
+    bool begin_messages() {
         std::vector<const LocalTransfer*> sends, receives;
         {
             const std::lock_guard lock(mutex_);
@@ -186,6 +199,7 @@ class RankRun {
         take_turns(sends);
         for (const LocalTransfer* t : receives) post(*t);
         for (const LocalTransfer* t : sends) start(*t);
+        return !sends.empty() || !receives.empty();
     }
     void end_messages(const std::vector<std::size_t>& completed) {
         if (completed.empty()) return;

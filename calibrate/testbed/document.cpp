@@ -65,7 +65,7 @@ Json to_json(const Plan& plan, const Fabric& fabric, const TopologySpec& topolog
                 {"eager_bytes", s.eager.value()},
                 {"buffer_bytes", s.buffer.value()},
                 {"mtu_bytes", s.mtu},
-                {"window_packets", s.window}}},
+                {"window_s", s.window.value()}}},
               {"hosts", hosts_of(plan, fabric)},
               {"links", links_of(plan)}};
     if (cost)
@@ -81,9 +81,10 @@ std::string table(const Json& document) {
     std::string text = fmt::format("{}: {}, {} hosts in network namespaces\n\n", j["name"].get<std::string>(),
                                    j["topology"]["name"].get<std::string>(), j["hosts"].size());
     text += fmt::format("links        {}\n", links_line(j));
-    text += fmt::format("TCP          {}, queues of {} ms, MTU {}\n",
-                        j["settings"]["congestion_control"].get<std::string>(),
-                        1e3 * j["settings"]["queue_s"].get<double>(), j["settings"]["mtu_bytes"].get<int>());
+    text +=
+        fmt::format("TCP          {}, windows of {} ms, queues of {} ms, MTU {}\n",
+                    j["settings"]["congestion_control"].get<std::string>(), 1e3 * j["settings"].value("window_s", 0.0),
+                    1e3 * j["settings"]["queue_s"].get<double>(), j["settings"]["mtu_bytes"].get<int>());
     if (j.contains("cpu"))
         text += fmt::format(
             "CPU          all links full, both ways, need {:.2f} of {:.0f} cores; measured over {:.1f} s, {:.0f} MB\n",

@@ -18,16 +18,17 @@ constexpr double burst_seconds = 0.002;
 // What one connection may have in its host's queue: little, so that a host's connections take turns there, each soon.
 constexpr double turn_seconds = 0.0025;
 constexpr std::int64_t least_turn = 16384;             // bytes, of which a packet is not much less
+constexpr std::int64_t least_promise = 100;            // packets that a receiver lets come at once
 constexpr std::int64_t largest_queue = 2'000'000'000;  // bytes; tc takes 32 bits
 
-// Bytes of the packets that segmentation offload leaves together: what takes a link a millisecond, up to four. It is
-// below a burst, since a link cuts up what is longer, which takes three times the CPU.
+// Bytes of the packets that segmentation offload leaves together: what takes a link a millisecond, up to four.
 std::int64_t whole(BytesPerSecond rate, std::int64_t mtu) {
     const std::int64_t packet = mtu + 14;
     return packet * std::clamp<std::int64_t>(std::llround(rate.value() * 0.001) / packet, 1, 4);
 }
 
 constexpr std::int64_t ethernet_header = 14;
+constexpr std::int64_t acknowledgements = 2, data = 3, first_pair = 16;  // classes of a port
 
 std::string device(LinkId link) { return fmt::format("l{}", link.value()); }
 std::string bridge(VertexId vertex) { return fmt::format("v{}", vertex.value()); }
@@ -98,9 +99,8 @@ class Planner {
             ">&2\n"
             "  exit 1\n}}\necho {0} >ipv4/tcp_congestion_control\n",
             s.congestion_control);
-        // Connections are idle between one all-to-all and the next, and are to go on as they were; a new one is not to
-        // begin with what an earlier one saw.
-        text += "echo 0 >ipv4/tcp_slow_start_after_idle\necho 1 >ipv4/tcp_no_metrics_save\n";
+        // Connections are idle between one all-to-all and the next, and are to go on as they were.
+        text += "echo 0 >ipv4/tcp_slow_start_after_idle\n";
         // Nothing is lost, and what is late is only waiting in a queue: to probe for it would send it twice.
         text += "echo 0 >ipv4/tcp_early_retrans\n";
         text += fmt::format("echo {} >ipv4/tcp_limit_output_bytes\n", turn_of(h));
@@ -148,9 +148,10 @@ class Planner {
         for (const auto& [where, batch] : direct) plan_.steps.push_back(batch.step("ip", where));
     }
 
-    // A host's queue is one, in which its connections take turns by themselves (tcp_limit_output_bytes). At a switch
-    // each pair of hosts has a queue of its own, and those that hold something take turns: with one for all, what came
-    // first would hold up what comes later, and connections would not share a link evenly, as they are simulated to.
+    // A host's data have one queue, in which its connections take turns by themselves (tcp_limit_output_bytes). At a
+    // switch each pair of hosts has a queue of its own, and those that hold something take turns: with one for all,
+    // what came first would hold up what comes later, and connections would not share a link evenly, as they are
+    // simulated to.
     void shape() {
         std::map<LinkId, std::vector<std::pair<std::size_t, std::size_t>>> pairs;
         for (std::size_t from = 0; from < fabric_.ranks(); ++from)
@@ -162,31 +163,42 @@ class Planner {
         std::map<std::string, Batch> by_place;
         for (const Port& p : plan_.ports) {
             Batch& batch = by_place[p.name_space];
-            if (is_host(p.at))
-                batch.add("qdisc add dev {} root tbf rate {}bit burst {} limit {}", p.device, p.wire_bits_per_s,
-                          p.burst_bytes, p.queue_bytes);
-            else
-                queue_by_pairs(batch, p, pairs[p.link]);
+            take_turns(batch, p, is_host(p.at) ? std::vector<std::pair<std::size_t, std::size_t>>{} : pairs[p.link]);
         }
         for (const auto& [where, batch] : by_place) plan_.steps.push_back(batch.step("tc", where));
     }
 
-    // Every pair may have all of the link, and an equal part of it at any rate.
-    void queue_by_pairs(Batch& batch, const Port& p, const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
+    // Acknowledgements first: behind data they would hold up what is sent the other way. Then all data, or each of
+    // `pairs` in turn: any may have all of the link, and an equal part of it at any rate.
+    void take_turns(Batch& batch, const Port& p, const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
         const std::int64_t packet = plan_.settings.mtu + ethernet_header;
-        batch.add("qdisc add dev {} root handle 1: htb", p.device);
+        const auto add_class = [&](std::int64_t number, std::int64_t bits_per_s, int order) {
+            batch.add(
+                "class add dev {} parent 1:1 classid 1:{:x} htb rate {}bit ceil {}bit burst {} cburst {} quantum {} "
+                "prio {}",
+                p.device, number, bits_per_s, p.wire_bits_per_s, packet, p.burst_bytes, packet, order);
+            batch.add("qdisc add dev {} parent 1:{:x} bfifo limit {}", p.device, number, p.queue_bytes);
+        };
+        batch.add("qdisc add dev {} root handle 1: htb default {}", p.device, data);
         batch.add("class add dev {} parent 1: classid 1:1 htb rate {}bit burst {} cburst {} quantum {}", p.device,
                   p.wire_bits_per_s, p.burst_bytes, p.burst_bytes, packet);
+        const std::int64_t for_acknowledgements = p.wire_bits_per_s / 10;
+        add_class(acknowledgements, for_acknowledgements, 0);
+        // IP packets below 64 bytes, of TCP with no flag but ACK.
+        batch.add(
+            "filter add dev {} parent 1: pref 1 protocol ip u32 match u16 0 0xffc0 at 2 match u8 0x10 0xff at 33 "
+            "flowid 1:{:x}",
+            p.device, acknowledgements);
+        const std::int64_t for_data = p.wire_bits_per_s - for_acknowledgements;
+        if (pairs.empty()) add_class(data, for_data, 1);
         const auto count = static_cast<std::int64_t>(pairs.size());
         for (std::int64_t i = 0; i < count; ++i) {
             const auto& [from, to] = pairs[static_cast<std::size_t>(i)];
-            const std::int64_t number = i + 16;
+            add_class(first_pair + i, for_data / count, 1);
             batch.add(
-                "class add dev {} parent 1:1 classid 1:{:x} htb rate {}bit ceil {}bit burst {} cburst {} quantum {}",
-                p.device, number, p.wire_bits_per_s / count, p.wire_bits_per_s, packet, p.burst_bytes, packet);
-            batch.add("qdisc add dev {} parent 1:{:x} bfifo limit {}", p.device, number, p.queue_bytes);
-            batch.add("filter add dev {} parent 1: protocol ip u32 match ip src {}/32 match ip dst {}/32 flowid 1:{:x}",
-                      p.device, plan_.hosts[from].address, plan_.hosts[to].address, number);
+                "filter add dev {} parent 1: pref 2 protocol ip u32 match ip src {}/32 match ip dst {}/32 "
+                "flowid 1:{:x}",
+                p.device, plan_.hosts[from].address, plan_.hosts[to].address, first_pair + i);
         }
     }
 
@@ -219,8 +231,9 @@ class Planner {
             if (const auto next = forwarding_.next[rank][to]) {
                 const Host& other = plan_.hosts[to];
                 batch.add("neighbor add {} lladdr {} dev {} nud permanent", other.address, other.mac, device(*next));
-                batch.add("route add {} dev {} src {} rto_min {}ms initcwnd {} initrwnd {}", other.address,
-                          device(*next), h.address, longest_wait(), plan_.settings.window, plan_.settings.window);
+                const std::int64_t window = window_of(fabric_.link(*next).capacity, plan_.settings);
+                batch.add("route add {} dev {} src {} rto_min {}ms initcwnd {} cwnd lock {} initrwnd {}", other.address,
+                          device(*next), h.address, longest_wait(), window, window, std::max(window, least_promise));
             }
         plan_.steps.push_back(batch.step("ip", h.name_space));
     }
@@ -317,8 +330,16 @@ std::string Made::path() const {
     return kind == Kind::setting ? name.substr(0, name.find('=')) : name;
 }
 
+std::int64_t payload(std::int64_t mtu) { return mtu - 52; }
+
+std::int64_t window_of(BytesPerSecond rate, const Settings& settings) {
+    return std::max<std::int64_t>(least_window, std::llround(rate.value() * settings.window.value() /
+                                                             static_cast<double>(payload(settings.mtu))));
+}
+
 std::int64_t wire_rate(BytesPerSecond rate, std::int64_t mtu) {
-    return std::llround(8 * rate.value() * static_cast<double>(mtu + 14) / static_cast<double>(mtu - 52));
+    return std::llround(8 * rate.value() * static_cast<double>(mtu + ethernet_header) /
+                        static_cast<double>(payload(mtu)));
 }
 
 Plan plan(const std::string& name, const Fabric& fabric, const std::string& file, const Settings& settings,

@@ -25,7 +25,7 @@ struct Settings {
     Bytes buffer{16 << 20};                // of a socket, each way, at most; above the largest message
     std::int64_t mtu = 9000;               // bytes of an IP packet
     std::int64_t backlog = least_backlog;  // what backlog_file has before anything is built
-    std::int64_t window = 100;             // packets that a connection may begin with
+    Seconds window{0.003};                 // what a connection may have under way, in time at its link's rate
 };
 
 // Where a control group with a limit on CPU time can be made.
@@ -80,6 +80,14 @@ struct Plan {
 
 inline constexpr std::size_t max_hosts = 250;
 inline constexpr BytesPerSecond fastest_link{1.25e9};  // no core sends faster through several queues
+
+// Bytes that a TCP packet carries.
+std::int64_t payload(std::int64_t mtu);
+
+// Packets that a connection over a link of that rate may have under way, acknowledged not yet: few, since what is under
+// way waits in the queue of the link that binds, and a host that may fill such queues first takes no notice of them.
+inline constexpr std::int64_t least_window = 4;
+std::int64_t window_of(BytesPerSecond rate, const Settings& settings);
 
 // Bits a second on the wire for packets of `mtu` bytes to carry `rate` of payload: an IPv4 and a TCP header with
 // timestamps (20 + 20 + 12 bytes, RFC 9293, RFC 7323) are part of the MTU, an Ethernet header (14) is not, and tc

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "calibrate/testbed/connections.hpp"
 #include "calibrate/testbed/cpu_groups.hpp"
 #include "calibrate/testbed/held_signals.hpp"
 #include "calibrate/testbed/launch.hpp"
@@ -97,6 +98,7 @@ Json up(const Request& request, Machine& machine) {
         fs::create_directory(folder.path() / "tmp");
         write_file(folder.path() / "hosts", host_file(made));
         write_script(folder.path() / "agent", launch_agent(made));
+        bound_windows(made, stop_if_asked);
         const CpuCost cost = least_cost(made, fabric, stop_if_asked);
         check_cost(cost, request);
         Json document = to_json(made, fabric, topology, folder.path(), cost);
