@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "calibrate/fit.hpp"
@@ -31,12 +32,33 @@ void start(Profile& profile, const Fabric& fabric, LinkKind kind, const std::vec
     l.overhead.value = Seconds(1e-5);
     l.jitter.reset();
     l.residuals.reset();
+    l.gap.reset();
     for (const LinkTimes& t : times) {
         const Transfer& first = t.what.transfers.front();
         if (!t.what.ping_pong || first.bytes > Bytes(1) || link_kind(fabric, first.from, first.to) != kind) continue;
         const Seconds wire = fabric.latency(fabric.route(first.from, first.to));
         l.overhead.value = Seconds(std::clamp(t.timing.median.value() - wire.value(), 1e-7, 1.0));
     }
+}
+
+// Whether it is of single bytes over such links.
+bool is_single_bytes(const Fabric& fabric, LinkKind kind, const LinkTimes& t) {
+    return std::all_of(t.what.transfers.begin(), t.what.transfers.end(), [&](const Transfer& transfer) {
+        return transfer.bytes <= Bytes(1) && link_kind(fabric, transfer.from, transfer.to) == kind;
+    });
+}
+
+// What a message more takes: single bytes to n others at once last n - 1 gaps longer than one byte. 0 where they do
+// not, nothing where they were not timed.
+std::optional<Seconds> gap_of(const Fabric& fabric, LinkKind kind, const std::vector<LinkTimes>& times) {
+    std::optional<Seconds> one, gap;
+    for (const LinkTimes& t : times)
+        if (t.what.ping_pong && is_single_bytes(fabric, kind, t))
+            one = std::max(one.value_or(Seconds{}), t.timing.median);
+    for (const LinkTimes& t : times)
+        if (!t.what.ping_pong && one && is_single_bytes(fabric, kind, t))
+            gap = std::max(Seconds{}, t.timing.median - *one) * (1 / static_cast<double>(messages_of_one(t.what) - 1));
+    return gap;
 }
 
 std::vector<Sample> samples_of(const Fabric& fabric, const std::vector<LinkTimes>& times) {
@@ -108,6 +130,9 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
     if (!profile.pcie) profile.pcie = profile.nvlink;
     for (const LinkKind kind : kinds) {
         start(profile, fabric, kind, times);
+        if (const auto gap = gap_of(fabric, kind, times); gap && *gap > Seconds{})
+            links_of(profile, kind).gap = {Seconds(four_digits(gap->value())),
+                                           how + " Single bytes to many ranks at once, against a single one."};
         for (Figure& f : link_figures(kind)) figures.push_back(std::move(f));
     }
     if (times.size() < figures.size()) return {};
@@ -136,8 +161,9 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
         if (auto jitter = jitter_of(fabric, kind, all); !jitter.empty())
             l.jitter = {std::move(jitter), how + " Ping-pongs of one byte."};
         notes.push_back(fmt::format(
-            "fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us; {}", name(kind), l.efficiency.value,
-            l.efficiency.value > 1 ? " (faster than the topology says)" : "", l.overhead.value.value() * 1e6, worth));
+            "fitted    links.{}: efficiency {:.3f}{}, overhead {:.1f} us{}; {}", name(kind), l.efficiency.value,
+            l.efficiency.value > 1 ? " (faster than the topology says)" : "", l.overhead.value.value() * 1e6,
+            l.gap ? fmt::format(", {:.2f} us between two messages of a rank", l.gap->value.value() * 1e6) : "", worth));
     }
     return notes;
 }

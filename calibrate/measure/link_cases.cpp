@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "base/random.hpp"
@@ -27,6 +28,13 @@ LinkCase all_pairs(const Fabric& fabric, const std::string& shape,
     return c;
 }
 
+LinkCase single_bytes(const Fabric& fabric, bool across) {
+    LinkCase c = all_pairs(fabric, fmt::format("all pairs {}, 1 B", across ? "across nodes" : "within a node"),
+                           [](std::size_t, std::size_t) { return 1.0; });
+    std::erase_if(c.transfers, [&](const Transfer& t) { return fabric.crosses_nodes(t.from, t.to) != across; });
+    return c;
+}
+
 // Of each kind of route, by the classes of its links in order, the first pair.
 std::vector<std::pair<RankId, RankId>> kinds_of_pairs(const Fabric& fabric) {
     std::set<std::string> seen;
@@ -45,6 +53,13 @@ std::vector<std::pair<RankId, RankId>> kinds_of_pairs(const Fabric& fabric) {
 
 }  // namespace
 
+std::size_t messages_of_one(const LinkCase& c) {
+    std::map<RankId, std::size_t> of;
+    std::size_t most = 0;
+    for (const Transfer& t : c.transfers) most = std::max(most, ++of[t.from]);
+    return most;
+}
+
 std::vector<LinkCase> link_cases(const Fabric& fabric, Bytes usual, bool quick) {
     std::vector<LinkCase> cases;
     if (fabric.ranks() < 2) return cases;
@@ -61,6 +76,8 @@ std::vector<LinkCase> link_cases(const Fabric& fabric, Bytes usual, bool quick) 
                  {{from, to, bytes}, {to, from, bytes}},
                  true});
         }
+    for (const bool across : {false, true})
+        if (LinkCase c = single_bytes(fabric, across); messages_of_one(c) > 1) cases.push_back(std::move(c));
     for (double size = u / 16; size <= 4 * u; size *= quick ? 5.6 : 2.8)
         cases.push_back(all_pairs(fabric, fmt::format("all pairs, {:.0f} B", size),
                                   [&](std::size_t, std::size_t) { return size; }));

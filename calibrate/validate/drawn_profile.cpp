@@ -14,6 +14,7 @@ constexpr std::uint64_t draws_purpose = 0x6472'6177'0000'0000;  // of no other s
 void slow_down(LinkProfile& link, double factor) {
     link.efficiency.value = std::min(max_link_efficiency, link.efficiency.value / factor);
     link.overhead.value = link.overhead.value * factor;
+    if (link.gap) link.gap->value = link.gap->value * factor;
 }
 
 }  // namespace

@@ -25,9 +25,10 @@ Sourced<std::vector<double>> quantiles(const JsonValue& value) {
 }
 
 LinkProfile link_profile(const JsonValue& value) {
-    const JsonObject o(value, {"efficiency", "half_size", "overhead", "jitter", "residuals"});
+    const JsonObject o(value, {"efficiency", "half_size", "overhead", "gap", "jitter", "residuals"});
     LinkProfile l{sourced_number(o["efficiency"], 1e-3, max_link_efficiency), sourced_size(o["half_size"], 0),
                   sourced_time(o["overhead"])};
+    if (o["gap"].present()) l.gap = sourced_time(o["gap"]);
     if (o["jitter"].present()) l.jitter = quantiles(o["jitter"]);
     if (o["residuals"].present()) l.residuals = quantiles(o["residuals"]);
     return l;
@@ -44,6 +45,7 @@ Out to_json(const MatmulProfile& m) {
 Out to_json(const LinkProfile& l) {
     Out j = {
         {"efficiency", to_json(l.efficiency)}, {"half_size", to_json(l.half_size)}, {"overhead", to_json(l.overhead)}};
+    if (l.gap) j["gap"] = to_json(*l.gap);
     if (l.jitter) j["jitter"] = {{"value", l.jitter->value}, {"source", l.jitter->source}};
     if (l.residuals) j["residuals"] = {{"value", l.residuals->value}, {"source", l.residuals->source}};
     return j;

@@ -28,6 +28,10 @@ struct LinkProfile {
     std::optional<Sourced<std::vector<double>>> jitter{};
     // Quantiles 0, 1/n, .., 1 of measured / predicted times of what the figures were fitted to; nothing: not fitted.
     std::optional<Sourced<std::vector<double>>> residuals{};
+    // One GPU begins its messages at least so far apart, whatever their size: the "gap" of LogP, whose reciprocal is
+    // the message rate (Culler et al., PPoPP 1993; Alexandrov et al., "LogGP", SPAA 1995); nothing: all that may begin
+    // do so at once.
+    std::optional<Sourced<Seconds>> gap{};
     bool operator==(const LinkProfile&) const = default;
 };
 

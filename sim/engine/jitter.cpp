@@ -1,5 +1,7 @@
 #include "engine/jitter.hpp"
 
+#include <algorithm>
+
 #include "base/quantiles.hpp"
 #include "base/random.hpp"
 
@@ -14,10 +16,14 @@ void add_jitter(TaskGraph& graph, const Fabric& fabric, const MessageModel& mess
     for (TaskId id = 0; id < graph.tasks().size(); ++id) {
         const Task& t = graph.tasks()[id];
         if (t.kind != TaskKind::transfer) continue;
-        const LinkProfile& link = messages.profile_of(fabric.route(t.label.rank, t.peer));
+        const Route route = fabric.route(t.label.rank, t.peer);
+        const LinkProfile& link = messages.profile_of(route);
         if (!link.jitter) continue;
         RandomStream random(stream_key(seed, jitter_purpose), id);
-        graph.set_latency(id, t.latency * quantile(link.jitter->value, random.uniform()));
+        const double factor = quantile(link.jitter->value, random.uniform());
+        // Of a message by the cluster's own links the rest is what its sender does before: copies, other messages.
+        const Seconds start_up = t.way == Way::cluster ? std::min(t.latency, messages.latency(route)) : t.latency;
+        graph.set_latency(id, t.latency - start_up + start_up * factor);
     }
 }
 

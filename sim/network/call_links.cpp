@@ -126,6 +126,7 @@ Profile without_link_losses(Profile profile) {
         p->efficiency.value = 1;
         p->half_size.value = Bytes{};
         p->overhead.value = Seconds{};
+        p->gap.reset();
     }
     return profile;
 }

@@ -21,15 +21,20 @@ const LinkProfile& MessageModel::profile_of(LinkClass link_class) const {
     return link_class == LinkClass::nvlink ? nvlink_ : nic_;
 }
 
-const LinkProfile& MessageModel::profile_of(const Route& route) const {
+LinkClass MessageModel::class_of(const Route& route) const {
     const auto links = route.links();
     bool pcie = false;
     for (const LinkId id : links) {
         const LinkClass link_class = fabric_.link(id).link_class;
-        if (link_class != LinkClass::nvlink && link_class != LinkClass::pcie) return nic_;
+        if (link_class != LinkClass::nvlink && link_class != LinkClass::pcie) return LinkClass::nic;
         pcie |= link_class == LinkClass::pcie;
     }
-    return pcie ? *pcie_ : nvlink_;
+    return pcie ? LinkClass::pcie : LinkClass::nvlink;
+}
+
+Seconds MessageModel::gap(const Route& route) const {
+    const auto& gap = profile_of(route).gap;
+    return gap ? gap->value : Seconds{};
 }
 
 Seconds MessageModel::latency(const Route& route) const {

@@ -14,6 +14,7 @@ class MessageModel {
     // shares out links at other capacities than these, so that each message has to be held to what it attains.
     MessageModel(const Fabric& fabric, const Profile& profile, bool capped = false);
 
+    [[nodiscard]] const Fabric& fabric() const { return fabric_; }
     // Usable rate of each link: its capacity times the efficiency of its class.  [link]
     [[nodiscard]] const std::vector<BytesPerSecond>& capacity() const { return capacity_; }
     [[nodiscard]] BytesPerSecond capacity(LinkId link) const { return capacity_[link.value()]; }
@@ -26,8 +27,11 @@ class MessageModel {
     // What a message on the route has to be held to.
     [[nodiscard]] BytesPerSecond cap(const Route& route) const { return capped_ ? narrowest(route) : unlimited; }
 
-    // That of the slowest class on the route: nic where it leaves the node, else pcie, else nvlink.
-    [[nodiscard]] const LinkProfile& profile_of(const Route& route) const;
+    // The slowest class on the route: nic where it leaves the node, else pcie, else nvlink.
+    [[nodiscard]] LinkClass class_of(const Route& route) const;
+    [[nodiscard]] const LinkProfile& profile_of(const Route& route) const { return profile_of(class_of(route)); }
+    // The profile's `gap` of that class; 0 where it has none.
+    [[nodiscard]] Seconds gap(const Route& route) const;
 
   private:
     const Fabric& fabric_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -18,9 +20,14 @@ struct Flow {
 // In the order of their starts.
 std::vector<Flow> flows_of(const Fabric& fabric, const MessageModel& messages, std::span<const Transfer> transfers) {
     std::vector<Flow> flows;
-    for (const Transfer& t : transfers)
-        if (t.from != t.to && t.bytes > Bytes{})
-            flows.push_back({messages.latency(fabric.route(t.from, t.to)).value(), t});
+    std::map<std::pair<RankId, LinkClass>, Seconds> begun;  // of a sender: the gaps of what it has begun
+    for (const Transfer& t : transfers) {
+        if (t.from == t.to || t.bytes == Bytes{}) continue;
+        const Route route = fabric.route(t.from, t.to);
+        Seconds& gaps = begun[{t.from, messages.class_of(route)}];
+        flows.push_back({(gaps + messages.latency(route)).value(), t});
+        gaps += messages.gap(route);
+    }
     std::stable_sort(flows.begin(), flows.end(), [](const Flow& a, const Flow& b) { return a.start < b.start; });
     return flows;
 }

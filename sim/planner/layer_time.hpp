@@ -11,10 +11,10 @@
 // computes for one of them, with a for what no placement changes (attention, gate, select, shared experts, residual),
 // runs beside what the network moves for others, and what takes longer decides:
 //   layer = max(m (a + c x), m c (d + r), a + chunks)
-// Left out: a in a sequential order, packing and unpacking; windows and forwarding order of all-to-all algorithms
-// (dispatch.dedup says what travels); libraries' own limits; tokens that stay with their experts (context-coherent
-// dispatch is taken for the classical one); faults of links. A straggler is as slow in a layer as it is on average
-// while that layer would run if all layers took as long as the first one does under contiguous placement.
+// Left out: a in a sequential order, packing and unpacking; windows, gaps between messages and forwarding order of
+// all-to-all algorithms (dispatch.dedup says what travels); libraries' own limits; tokens that stay with their experts
+// (context-coherent dispatch is taken for the classical one); faults of links. A straggler is as slow in a layer as it
+// is on average while that layer would run if all layers took as long as the first one does under contiguous placement.
 #include <cstdint>
 #include <span>
 #include <vector>

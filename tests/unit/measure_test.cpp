@@ -125,6 +125,7 @@ TEST_CASE("link figures are found again from what the simulator says of them", "
     Profile truth = ideal_profile();
     truth.nvlink.efficiency.value = 0.8, truth.nvlink.overhead.value = Seconds(5e-6);
     truth.nic.efficiency.value = 0.6, truth.nic.overhead.value = Seconds(20e-6);
+    truth.nic.gap = {Seconds(3e-6), "made up"};
     std::vector<LinkTimes> times;
     for (const LinkCase& c : link_cases(fabric, Bytes(65536), false)) {
         LinkTimes t{c, {}};
@@ -143,6 +144,9 @@ TEST_CASE("link figures are found again from what the simulator says of them", "
     CHECK(p.nvlink.overhead.value.value() == Approx(5e-6).epsilon(0.02));
     CHECK(p.nic.efficiency.value == Approx(0.6).epsilon(0.01));
     CHECK(p.nic.overhead.value.value() == Approx(20e-6).epsilon(0.02));
+    REQUIRE(p.nic.gap);
+    CHECK(p.nic.gap->value.value() == Approx(3e-6).epsilon(0.01));  // single bytes that meet on a link take 17 ns more
+    CHECK_FALSE(p.nvlink.gap);                                      // a rank has one other rank on its node
     REQUIRE(p.nic.jitter);
     CHECK(p.nic.jitter->value.front() == 1);
     CHECK(p.nic.jitter->value.back() == 2);

@@ -76,6 +76,9 @@ Scenario wild_scenario(std::uint64_t number) {
     for (LinkProfile* l : {&p.nvlink, &p.nic}) {
         change(random, l->half_size, 1, 1e15);
         change(random, l->overhead, 1e-12, 1);
+        if (!coin()) continue;
+        l->gap = l->overhead;
+        change(random, *l->gap, 1e-12, 1);
     }
     if (coin()) p.pcie = p.nic;
     s.model.dtype = coin() ? Dtype::bf16 : Dtype::fp8;

@@ -103,12 +103,14 @@ TEST_CASE("a drawn profile is slower by its residuals, each law and link by one 
     Profile p = ideal_profile();
     p.nic.efficiency.value = 0.5;
     p.nic.overhead.value = Seconds(1e-3);
+    p.nic.gap = {Seconds(1e-6), "test"};
     p.nic.residuals = {{2, 2}, "all twice as long"};
     p.kernels = simple_laws();
     for (KernelLaw& law : p.kernels.laws) law.fit.residuals = {3, 3};
     const Profile drawn = drawn_profile(p, 7);
     CHECK(drawn.nic.efficiency.value == is(0.25));
     CHECK(drawn.nic.overhead.value.value() == is(2e-3));
+    CHECK(drawn.nic.gap->value.value() == is(2e-6));
     CHECK(drawn.nvlink == p.nvlink);
     for (std::size_t i = 0; i < p.kernels.laws.size(); ++i)
         CHECK(drawn.kernels.laws[i].seconds_per[0] == is(3 * p.kernels.laws[i].seconds_per[0]));

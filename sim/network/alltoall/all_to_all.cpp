@@ -5,20 +5,27 @@
 #include "network/alltoall/direct.hpp"
 #include "network/alltoall/hierarchical.hpp"
 #include "network/alltoall/low_latency.hpp"
+#include "network/alltoall/message_gap.hpp"
 #include "network/alltoall/pairwise.hpp"
 #include "network/alltoall/rail.hpp"
 
 namespace moesim {
 
 std::vector<Message> AllToAll::dispatch(const Exchange& exchange, Bytes row) const {
-    std::vector<Message> all = messages(exchange, row);
-    hold_back(all);
-    return all;
+    return held_back(messages(exchange, row));
 }
 
 std::vector<Message> AllToAll::give_back(const Exchange& exchange, Bytes row) const {
-    std::vector<Message> all = mirrored(messages(exchange, row));
+    return held_back(mirrored(messages(exchange, row)));
+}
+
+void AllToAll::keep_gaps(const Fabric& fabric, const Profile& profile) {
+    if (profile.nvlink.gap || profile.nic.gap || (profile.pcie && profile.pcie->gap)) gaps_.emplace(fabric, profile);
+}
+
+std::vector<Message> AllToAll::held_back(std::vector<Message> all) const {
     hold_back(all);
+    if (gaps_) keep_message_gaps(all, *gaps_);
     return all;
 }
 
@@ -28,8 +35,10 @@ std::vector<Message> AllToAll::messages(const Exchange& exchange, Bytes row) con
 
 std::vector<std::int64_t> AllToAll::staged_rows(const Exchange& exchange) const { return exchange.forwarded_rows; }
 
-std::unique_ptr<const AllToAll> make_all_to_all(const DispatchSpec& dispatch, const Profile& profile,
-                                                const RankGrid& grid, const Fabric& fabric) {
+namespace {
+
+std::unique_ptr<AllToAll> make(const DispatchSpec& dispatch, const Profile& profile, const RankGrid& grid,
+                               const Fabric& fabric) {
     const auto window = static_cast<std::size_t>(dispatch.window);
     switch (dispatch.algorithm) {
         case Algorithm::direct: return std::make_unique<DirectAllToAll>();
@@ -42,6 +51,16 @@ std::unique_ptr<const AllToAll> make_all_to_all(const DispatchSpec& dispatch, co
         case Algorithm::chosen: break;
     }
     throw InternalError("an all-to-all whose algorithm was never chosen");
+}
+
+}  // namespace
+
+std::unique_ptr<const AllToAll> make_all_to_all(const DispatchSpec& dispatch, const Profile& profile,
+                                                const RankGrid& grid, const Fabric& fabric) {
+    std::unique_ptr<AllToAll> made = make(dispatch, profile, grid, fabric);
+    // What a library's calls were fitted to has whatever is between its messages in it.
+    if (dispatch.library == Library::none) made->keep_gaps(fabric, profile);
+    return made;
 }
 
 }  // namespace moesim
