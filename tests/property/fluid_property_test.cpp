@@ -1,7 +1,9 @@
 // The fluid network against SimGrid, and against itself without a tolerance.
 #include <algorithm>
+#include <cmath>
 
 #include "base/random.hpp"
+#include "network/fluid/fluid_network.hpp"
 #include "support/catch.hpp"
 #include "support/flows.hpp"
 
@@ -111,49 +113,52 @@ TEST_CASE("levels are max-min fair: no link is overfull, and every flow is held 
     }
 }
 
-TEST_CASE("going on from an earlier solve gives what a solve from the beginning gives") {
-    // All pairs of 16 hosts at four switches, whose uplinks carry half of what the hosts do: equal shares abound, and
-    // rounding decides which link is full first. Flows end one after another.
-    for (std::uint64_t i = 0; i < 60; ++i) {
-        INFO("seed " << i);
-        RandomStream random(stream_key(31, 0), i);
-        const double nic = 6.25e6 * (0.9 + 0.2 * random.uniform());
-        std::vector<double> capacity(32, nic);  // host h: 2 h up, 2 h + 1 down; switch s: 32 + 2 s up, 33 + 2 s down
-        capacity.resize(40, 2 * nic);
-        LinkTable links(capacity);
-        FlowTable flows(links.sink());
-        for (Link from = 0; from < 16; ++from)
-            for (Link to = 0; to < 16; ++to) {
-                if (from == to) continue;
-                std::vector<Link> route = {2 * from};
-                if (from / 4 != to / 4) route.insert(route.end(), {32 + 2 * (from / 4), 33 + 2 * (to / 4)});
-                route.push_back(2 * to + 1);
-                flows.add(route, 2048.0 * (20 + random.below(180)), never, 0, 0);
+TEST_CASE("exchanges of a cluster end, one after another, wherever shares are equal but for rounding") {
+    // Four exchanges among 16 hosts at four switches, whose uplinks carry half of what the hosts do. A host begins an
+    // exchange when all that it sent in the one before has arrived. With seeds 11 and more, solves that went on from a
+    // saved state once fell below its level by rounding and read beyond the flows of a link, which sanitizers see.
+    constexpr std::size_t hosts = 16, exchanges = 4;
+    for (std::uint64_t seed = 0; seed < 24; ++seed) {
+        INFO("seed " << seed);
+        RandomStream random(stream_key(33, 0), seed);
+        const double nic = 6.25e6 * (seed % 2 == 1 ? 1.0838299977565748 : 0.9 + 0.2 * random.uniform());
+        std::vector<double> capacity(2 * hosts, nic);  // host h: 2 h up, 2 h + 1 down; switch s: 32 + 2 s, 33 + 2 s
+        capacity.resize(2 * hosts + 8, 2 * nic);
+        FluidNetwork network(capacity, 0);
+        std::vector<std::pair<double, Link>> begins;  // when, which host
+        std::vector<double> weight;
+        for (Link h = 0; h < hosts; ++h) begins.emplace_back(0.02 * random.uniform(), h);
+        for (Link h = 0; h < hosts; ++h) weight.push_back(0.3 + random.uniform());
+        weight[1] *= seed % 3 == 0 ? 4 : 1;
+        std::vector<std::size_t> left(hosts), exchange(hosts);
+        std::vector<Token> ended;
+        std::size_t told = 0;
+        while (true) {
+            const auto first = std::min_element(begins.begin(), begins.end());
+            const double next = network.next(), now = first == begins.end() ? next : std::min(next, first->first);
+            if (now == never) break;
+            if (next > now) {
+                const Link from = first->second;
+                begins.erase(first);
+                for (Link to = 0; to < hosts; ++to) {
+                    if (from == to) continue;
+                    std::vector<Link> route = {2 * from};
+                    if (from / 4 != to / 4) route.insert(route.end(), {32 + 2 * (from / 4), 33 + 2 * (to / 4)});
+                    route.push_back(2 * to + 1);
+                    const double rows =
+                        std::floor(weight[exchange[from] % 2 == 1 ? from : to] * (100 + random.below(60)));
+                    network.start(now, route, 2048 * std::max(1.0, rows), never, from);
+                    ++left[from];
+                }
+                continue;
             }
-        MaxMin kept;
-        kept.index(flows, capacity.size());
-        double worst = 0;
-        while (flows.alive() > 0) {
-            kept.solve(flows, links, {});
-            LinkTable anew(capacity);
-            MaxMin fresh;
-            fresh.index(flows, capacity.size());
-            fresh.solve(flows, anew, {});
-            Flow next = 0;
-            double soonest = never;
-            for (Flow f = 0; f < flows.size(); ++f) {
-                if (flows.aside(f)) continue;
-                const double rate = rate_of(flows, links.level, f);
-                worst = std::max(worst, std::abs(rate / rate_of(flows, anew.level, f) - 1));
-                if (flows.remaining[f] / rate >= soonest) continue;
-                soonest = flows.remaining[f] / rate;
-                next = f;
-            }
-            for (Flow f = 0; f < flows.size(); ++f)
-                if (!flows.aside(f)) flows.remaining[f] -= soonest * rate_of(flows, links.level, f);
-            flows.end(next);
-            kept.ended(flows, links, next);
+            ended.clear();
+            network.advance(now, ended);
+            told += ended.size();
+            for (const Token from : ended)
+                if (--left[from] == 0 && ++exchange[from] < exchanges)
+                    begins.emplace_back(now + 0.01 * random.uniform(), from);
         }
-        CHECK(worst < 1e-9);
+        CHECK(told == hosts * (hosts - 1) * exchanges);
     }
 }
