@@ -115,10 +115,11 @@ TEST_CASE("levels are max-min fair: no link is overfull, and every flow is held 
 
 TEST_CASE("exchanges of a cluster end, one after another, wherever shares are equal but for rounding") {
     // Four exchanges among 16 hosts at four switches, whose uplinks carry half of what the hosts do. A host begins an
-    // exchange when all that it sent in the one before has arrived. With seeds 11 and more, solves that went on from a
-    // saved state once fell below its level by rounding and read beyond the flows of a link, which sanitizers see.
+    // exchange when all that it sent in the one before has arrived. With seed 11 a solve that went on from a
+    // saved state once fell below its level by rounding, and another one read beyond the flows of a link, which
+    // sanitizers see.
     constexpr std::size_t hosts = 16, exchanges = 4;
-    for (std::uint64_t seed = 0; seed < 24; ++seed) {
+    for (std::uint64_t seed = 0; seed < 12; ++seed) {
         INFO("seed " << seed);
         RandomStream random(stream_key(33, 0), seed);
         const double nic = 6.25e6 * (seed % 2 == 1 ? 1.0838299977565748 : 0.9 + 0.2 * random.uniform());
