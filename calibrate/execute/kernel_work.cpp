@@ -13,7 +13,6 @@ namespace moesim {
 namespace {
 
 using kernels::Array;
-using kernels::ArrayView;
 using kernels::ConstMatrixView;
 using Table = kernels::Matrix;
 using kernels::MatrixView;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "network/alltoall/message_gap.hpp"
 
 namespace moesim {
 namespace {
@@ -213,11 +214,11 @@ class RankRun {
         }
     }
 
-    // Of messages that may be sent at once, every rank begins with that to the rank after it: were all to begin with
-    // the same one, its links would be busy first and others idle.
+    // Messages that may be sent at once go in the order of a simulation that keeps gaps between them.
     void take_turns(std::vector<const LocalTransfer*>& sends) const {
-        const std::size_t ranks = transport_.ranks(), own = transport_.rank().value();
-        const auto turn = [&](const LocalTransfer* t) { return (task(t->task).peer.value() + ranks - own) % ranks; };
+        const auto turn = [&](const LocalTransfer* t) {
+            return turn_of(transport_.rank(), task(t->task).peer, transport_.ranks());
+        };
         std::stable_sort(sends.begin(), sends.end(),
                          [&](const LocalTransfer* a, const LocalTransfer* b) { return turn(a) < turn(b); });
     }

@@ -24,6 +24,13 @@ constexpr double tolerance = 0.001;  // transfer_time.hpp
 // only tell when the ranks had a core.
 bool well_known(const LinkTimes& t) { return (t.timing.high - t.timing.low).value() <= 0.5 * t.timing.median.value(); }
 
+// Whether it is of single bytes over such links.
+bool is_single_bytes(const Fabric& fabric, LinkKind kind, const LinkTimes& t) {
+    return std::all_of(t.what.transfers.begin(), t.what.transfers.end(), [&](const Transfer& transfer) {
+        return transfer.bytes <= Bytes(1) && link_kind(fabric, transfer.from, transfer.to) == kind;
+    });
+}
+
 // Where a fit starts: the wire's own rate, and what a byte takes more than the wire.
 void start(Profile& profile, const Fabric& fabric, LinkKind kind, const std::vector<LinkTimes>& times) {
     LinkProfile& l = links_of(profile, kind);
@@ -34,18 +41,11 @@ void start(Profile& profile, const Fabric& fabric, LinkKind kind, const std::vec
     l.residuals.reset();
     l.gap.reset();
     for (const LinkTimes& t : times) {
+        if (!t.what.ping_pong || !is_single_bytes(fabric, kind, t)) continue;
         const Transfer& first = t.what.transfers.front();
-        if (!t.what.ping_pong || first.bytes > Bytes(1) || link_kind(fabric, first.from, first.to) != kind) continue;
         const Seconds wire = fabric.latency(fabric.route(first.from, first.to));
         l.overhead.value = Seconds(std::clamp(t.timing.median.value() - wire.value(), 1e-7, 1.0));
     }
-}
-
-// Whether it is of single bytes over such links.
-bool is_single_bytes(const Fabric& fabric, LinkKind kind, const LinkTimes& t) {
-    return std::all_of(t.what.transfers.begin(), t.what.transfers.end(), [&](const Transfer& transfer) {
-        return transfer.bytes <= Bytes(1) && link_kind(fabric, transfer.from, transfer.to) == kind;
-    });
 }
 
 // What a message more takes: single bytes to n others at once last n - 1 gaps longer than one byte. 0 where they do
@@ -97,8 +97,7 @@ std::vector<double> held_out_errors(const Profile& begin, const Fabric& fabric, 
 std::vector<double> jitter_of(const Fabric& fabric, LinkKind kind, const std::vector<LinkTimes>& times) {
     std::vector<double> ratios;
     for (const LinkTimes& t : times) {
-        const Transfer& first = t.what.transfers.front();
-        if (!t.what.ping_pong || first.bytes > Bytes(1) || link_kind(fabric, first.from, first.to) != kind) continue;
+        if (!t.what.ping_pong || !is_single_bytes(fabric, kind, t)) continue;
         for (const Seconds s : t.timing.samples) ratios.push_back(std::min(s / t.timing.median, 1000.0));
     }
     return ratios.empty() ? ratios : twenty_quantiles(std::move(ratios));

@@ -21,13 +21,14 @@ constexpr std::int64_t least_turn = 16384;             // bytes, of which a pack
 constexpr std::int64_t least_promise = 100;            // packets that a receiver lets come at once
 constexpr std::int64_t largest_queue = 2'000'000'000;  // bytes; tc takes 32 bits
 
+constexpr std::int64_t ethernet_header = 14;
+
 // Bytes of the packets that segmentation offload leaves together: what takes a link a millisecond, up to four.
 std::int64_t whole(BytesPerSecond rate, std::int64_t mtu) {
-    const std::int64_t packet = mtu + 14;
+    const std::int64_t packet = mtu + ethernet_header;
     return packet * std::clamp<std::int64_t>(std::llround(rate.value() * 0.001) / packet, 1, 4);
 }
 
-constexpr std::int64_t ethernet_header = 14;
 constexpr std::int64_t acknowledgements = 2, data = 3, first_pair = 16;  // classes of a port
 
 std::string device(LinkId link) { return fmt::format("l{}", link.value()); }
@@ -313,8 +314,8 @@ std::vector<Port> ports(const Plan& plan, const Fabric& fabric, const Forwarding
         p.device = device(p.link);
         p.rate = link.capacity;
         p.wire_bits_per_s = wire_rate(link.capacity, plan.settings.mtu);
-        p.burst_bytes =
-            std::max<std::int64_t>(2 * (plan.settings.mtu + 14), std::llround(link.capacity.value() * burst_seconds));
+        p.burst_bytes = std::max<std::int64_t>(2 * (plan.settings.mtu + ethernet_header),
+                                               std::llround(link.capacity.value() * burst_seconds));
         p.queue_bytes =
             p.burst_bytes +
             std::min<std::int64_t>(largest_queue, std::llround(link.capacity.value() * plan.settings.queue.value()));

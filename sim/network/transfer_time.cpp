@@ -24,9 +24,13 @@ std::vector<Flow> flows_of(const Fabric& fabric, const MessageModel& messages, s
     for (const Transfer& t : transfers) {
         if (t.from == t.to || t.bytes == Bytes{}) continue;
         const Route route = fabric.route(t.from, t.to);
-        Seconds& gaps = begun[{t.from, messages.class_of(route)}];
-        flows.push_back({(gaps + messages.latency(route)).value(), t});
-        gaps += messages.gap(route);
+        Seconds start = messages.latency(route);
+        if (const Seconds gap = messages.gap(route); gap > Seconds{}) {
+            Seconds& gaps = begun[{t.from, messages.class_of(route)}];
+            start += gaps;
+            gaps += gap;
+        }
+        flows.push_back({start.value(), t});
     }
     std::stable_sort(flows.begin(), flows.end(), [](const Flow& a, const Flow& b) { return a.start < b.start; });
     return flows;

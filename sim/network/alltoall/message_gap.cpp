@@ -17,9 +17,7 @@ std::vector<std::size_t> order_of_starts(std::span<const Message> messages, std:
     const auto waits = std::stable_partition(order.begin(), order.end(), [&](std::size_t i) {
         return messages[i].after.empty() && messages[i].along.empty();
     });
-    const auto turn = [&](std::size_t i) {
-        return (messages[i].to.value() + ranks - messages[i].from.value()) % ranks;
-    };
+    const auto turn = [&](std::size_t i) { return turn_of(messages[i].from, messages[i].to, ranks); };
     std::stable_sort(order.begin(), waits, [&](std::size_t a, std::size_t b) { return turn(a) < turn(b); });
     return order;
 }
