@@ -16,7 +16,7 @@ Profile with(Profile profile, const std::vector<Figure>& figures, const Eigen::V
 }
 
 // What Eigen's solver asks of a problem.
-struct Problem {
+struct FigureProblem {
     using Scalar = double;
     using InputType = Eigen::VectorXd;
     using ValueType = Eigen::VectorXd;
@@ -47,10 +47,10 @@ void fit(Profile& profile, const std::vector<Figure>& figures, const std::vector
     Eigen::VectorXd x(static_cast<Eigen::Index>(figures.size()));
     for (std::size_t i = 0; i < figures.size(); ++i)
         x[static_cast<Eigen::Index>(i)] = std::log(figures[i].get(profile));
-    const Problem problem{profile, figures, samples, scale};
+    const FigureProblem problem{profile, figures, samples, scale};
     // Bytes and counts are whole numbers: steps well above their rounding.
-    Eigen::NumericalDiff<Problem> with_differences(problem, 1e-8);
-    Eigen::LevenbergMarquardt<Eigen::NumericalDiff<Problem>> solver(with_differences);
+    Eigen::NumericalDiff<FigureProblem> with_differences(problem, 1e-8);
+    Eigen::LevenbergMarquardt<Eigen::NumericalDiff<FigureProblem>> solver(with_differences);
     solver.parameters.maxfev = Eigen::Index{60} * (problem.inputs() + 1);
     solver.minimize(x);
     for (std::size_t i = 0; i < figures.size(); ++i)

@@ -48,7 +48,7 @@ void set_values(ExpertKernel& k, const std::array<double, figures>& v) {
 }
 
 // What Eigen's solver asks of a problem. x: logarithms of the figures over those of the start.
-struct Problem {
+struct ExpertProblem {
     using Scalar = double;
     using InputType = Eigen::VectorXd;
     using ValueType = Eigen::VectorXd;
@@ -197,9 +197,9 @@ void set_starting_figures(ExpertKernel& k, const Profile& profile) {
 }
 
 ExpertKernel fit_expert_kernel(const ExpertKernel& start, const std::vector<ExpertSample>& samples) {
-    const Problem problem{start, samples, weights_of(samples), start.weight_rate.value.value() / attained};
-    Eigen::NumericalDiff<Problem> with_differences(problem, 1e-8);
-    Eigen::LevenbergMarquardt<Eigen::NumericalDiff<Problem>> solver(with_differences);
+    const ExpertProblem problem{start, samples, weights_of(samples), start.weight_rate.value.value() / attained};
+    Eigen::NumericalDiff<ExpertProblem> with_differences(problem, 1e-8);
+    Eigen::LevenbergMarquardt<Eigen::NumericalDiff<ExpertProblem>> solver(with_differences);
     solver.parameters.maxfev = Eigen::Index{60} * (problem.inputs() + 1);
     Eigen::VectorXd x = Eigen::VectorXd::Zero(figures);
     solver.minimize(x);

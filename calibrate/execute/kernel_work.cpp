@@ -4,6 +4,7 @@
 #include <bit>
 #include <set>
 
+#include "base/as_size.hpp"
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "calibrate/execute/attention_layers.hpp"
@@ -18,7 +19,6 @@ using Table = kernels::Matrix;
 using kernels::MatrixView;
 using kernels::Scalar;
 
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 template <class T>
 std::int64_t count(const std::vector<T>& v) {
     return static_cast<std::int64_t>(v.size());
@@ -136,7 +136,7 @@ struct KernelWork::State {
                 std::int64_t width, MatrixView to) {
         if (to.rows == 0) return;
         if (ones.size() < to.rows * width) {
-            const std::vector<float> host(size(to.rows * width), 1.0F);
+            const std::vector<float> host(as_size(to.rows * width), 1.0F);
             ones = kernels::upload(backend, stream, std::span<const float>(host));
         }
         ops.combine(stream, from, terms.view(), std::as_const(ones).view().part(0, to.rows * width), to);
@@ -310,8 +310,8 @@ std::uint64_t token_hash(std::int64_t token, std::span<const float> values) {
 
 std::uint64_t tokens_hash(std::int64_t first, std::span<const float> values, std::int64_t hidden) {
     std::uint64_t sum = 0;
-    for (std::size_t t = 0; t * size(hidden) < values.size(); ++t)
-        sum += token_hash(first + static_cast<std::int64_t>(t), values.subspan(t * size(hidden), size(hidden)));
+    for (std::size_t t = 0; t * as_size(hidden) < values.size(); ++t)
+        sum += token_hash(first + static_cast<std::int64_t>(t), values.subspan(t * as_size(hidden), as_size(hidden)));
     return sum;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/as_size.hpp"
+
 namespace moesim {
 namespace {
 
@@ -9,7 +11,6 @@ using kernels::Array;
 using Table = kernels::Matrix;
 using kernels::Scalar;
 
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 template <class T>
 std::int64_t count(const std::vector<T>& v) {
     return static_cast<std::int64_t>(v.size());
@@ -19,10 +20,10 @@ std::int64_t count(const std::vector<T>& v) {
 std::vector<std::int32_t> copies_table(const std::vector<std::int32_t>& copies, std::int64_t& width) {
     width = 1;
     for (const std::int32_t n : copies) width = std::max<std::int64_t>(width, n);
-    std::vector<std::int32_t> table(copies.size() * size(width), -1);
+    std::vector<std::int32_t> table(copies.size() * as_size(width), -1);
     std::int32_t next = 0;
     for (std::size_t t = 0; t < copies.size(); ++t)
-        for (std::int32_t i = 0; i < copies[t]; ++i) table[t * size(width) + static_cast<std::size_t>(i)] = next++;
+        for (std::int32_t i = 0; i < copies[t]; ++i) table[t * as_size(width) + static_cast<std::size_t>(i)] = next++;
     return table;
 }
 
@@ -50,7 +51,7 @@ class Maker {
     void make_weights() {
         const ModelSpec& m = s_.model;
         const std::int64_t inputs = m.gated ? 2 : 1;
-        for (std::size_t l = 0; l < size(m.moe_layers); ++l) {
+        for (std::size_t l = 0; l < as_size(m.moe_layers); ++l) {
             const auto& experts = plan_.batches[l][0].experts;
             LayerWeights w;
             w.gate = up(m.experts, m.hidden, model_.gate(l));

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "base/as_size.hpp"
 #include "calibrate/execute/attention_layers.hpp"
 #include "calibrate/execute/kernel_work.hpp"
 #include "calibrate/execute/packed_rows.hpp"
@@ -9,8 +10,6 @@
 
 namespace moesim {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // All tokens of the batch in one layer, with what each chose.
 struct LayerRouting {
@@ -31,7 +30,7 @@ class Reference {
         const std::int64_t first = s_.batch.first_token;
         for (std::int64_t t = 0; t < tokens_; ++t) made_.token(first + t, values);
         kernels::Matrix x = up(tokens_, s_.model.hidden, values);
-        for (std::size_t l = 0; l < size(s_.model.moe_layers); ++l) layer(l, x);
+        for (std::size_t l = 0; l < as_size(s_.model.moe_layers); ++l) layer(l, x);
         return kernels::download(*stream_, x.view());
     }
 
@@ -46,16 +45,16 @@ class Reference {
 
     LayerRouting route(std::size_t l) {
         LayerRouting all;
-        all.width = size(most_choices(s_));
-        all.experts.assign(size(tokens_) * all.width, no_expert);
+        all.width = as_size(most_choices(s_));
+        all.experts.assign(as_size(tokens_) * all.width, no_expert);
         all.gates.resize(all.experts.size());
         Routing sent;
-        for (std::size_t m = 0; m < size(s_.schedule.micro_batches); ++m)
+        for (std::size_t m = 0; m < as_size(s_.schedule.micro_batches); ++m)
             for (std::size_t d = 0; d < routes_.sources(); ++d) {
                 routes_.next(LayerId(l), m, d, sent, true);
                 // Rows of one source are as wide as its own tokens need.
                 for (std::size_t t = 0; t < sent.tokens(); ++t) {
-                    const std::size_t at = (size(routes_.tokens(m, d).begin - s_.batch.first_token) + t) * all.width;
+                    const std::size_t at = (as_size(routes_.tokens(m, d).begin - s_.batch.first_token) + t) * all.width;
                     for (std::size_t i = 0; i < sent.width; ++i) {
                         all.experts[at + i] = sent.experts[t * sent.width + i];
                         all.gates[at + i] = sent.gates[t * sent.width + i];
@@ -68,20 +67,20 @@ class Reference {
     void layer(std::size_t l, kernels::Matrix& x) {
         attention_.run(backend_, *stream_, l, 0, x.view());
         const LayerRouting routing = route(l);
-        const auto experts = size(s_.model.experts);
+        const auto experts = as_size(s_.model.experts);
         std::vector<std::int64_t> begin(experts + 1);
         for (const ExpertIndex e : routing.experts)
             if (e != no_expert) ++begin[e + 1U];
         std::partial_sum(begin.begin(), begin.end(), begin.begin());
         const std::int64_t rows = begin.back();
-        std::vector<std::int32_t> token_of(size(rows)), row_of(routing.experts.size(), -1);
-        std::vector<float> weights(size(rows));
+        std::vector<std::int32_t> token_of(as_size(rows)), row_of(routing.experts.size(), -1);
+        std::vector<float> weights(as_size(rows));
         std::vector<std::int64_t> next(begin.begin(), begin.end() - 1);
         for (std::size_t c = 0; c < routing.experts.size(); ++c) {
             if (routing.experts[c] == no_expert) continue;
             const std::int64_t row = next[routing.experts[c]]++;
-            token_of[size(row)] = static_cast<std::int32_t>(c / routing.width);
-            weights[size(row)] = routing.gates[c];
+            token_of[as_size(row)] = static_cast<std::int32_t>(c / routing.width);
+            weights[as_size(row)] = routing.gates[c];
             row_of[c] = static_cast<std::int32_t>(row);
         }
         const kernels::Matrix results = compute(l, x, token_of, weights, begin);
@@ -101,12 +100,12 @@ class Reference {
         const auto tokens = up(token_of);
         PackedRows sent(backend_, s_.dispatch.dtype, rows, hidden, ops_.row_alignment());
         ops_.pack(*stream_, x.view(), tokens.view(), 1, sent.view(0, rows));
-        std::vector<std::int32_t> own(size(rows));
+        std::vector<std::int32_t> own(as_size(rows));
         std::iota(own.begin(), own.end(), 0);
         const auto same = up(own);
         kernels::Matrix restored(backend_, kernels::Scalar::bf16, rows, hidden);
         ops_.unpack(*stream_, sent.view(0, rows), same.view(), restored.view());
-        std::vector<ExpertIndex> experts(size(s_.model.experts));
+        std::vector<ExpertIndex> experts(as_size(s_.model.experts));
         std::iota(experts.begin(), experts.end(), ExpertIndex{0});
         const std::int64_t inner = (s_.model.gated ? 2 : 1) * s_.model.expert_ffn;
         const kernels::Matrix gate_up = up(s_.model.experts * inner, hidden, made_.gate_up(l, experts));

@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "base/as_size.hpp"
 #include "base/error.hpp"
 #include "calibrate/execute/made_model.hpp"
 #include "engine/simulate.hpp"
@@ -16,8 +17,6 @@
 
 namespace moesim {
 namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // The messages of a chunk's dispatch or return, in their order: transfers of the graph.
 using Key = std::tuple<Stage, std::size_t, std::size_t, std::size_t>;  // stage, layer, micro-batch, chunk
@@ -42,14 +41,14 @@ class Planner {
           parts_(work.result.graph.tasks().size(), 1) {}
 
     void run() {
-        const auto micro_batches = size(s_.schedule.micro_batches);
+        const auto micro_batches = as_size(s_.schedule.micro_batches);
         for (std::size_t m = 0; m < micro_batches; ++m) {
             work_.batch_tokens.push_back(routes_.tokens(m, rank_.value()));
             work_.tokens.emplace_back();
             for (std::int64_t c = 0; c < s_.schedule.chunks; ++c)
                 work_.tokens.back().push_back(part_of({0, work_.batch_tokens[m].size()}, s_.schedule.chunks, c));
         }
-        for (std::size_t l = 0; l < size(s_.model.moe_layers); ++l) {
+        for (std::size_t l = 0; l < as_size(s_.model.moe_layers); ++l) {
             work_.batches.emplace_back();
             for (std::size_t m = 0; m < micro_batches; ++m) work_.batches.back().push_back(batch(l, m));
         }
@@ -78,8 +77,8 @@ class Planner {
         for (std::size_t d = 0; d < grid_.data(); ++d) {
             const std::size_t width = sent[d].width;
             const Range part = part_of({0, static_cast<std::int64_t>(sent[d].tokens())}, s_.schedule.chunks, c);
-            const auto begin = static_cast<std::ptrdiff_t>(size(part.begin) * width),
-                       end = static_cast<std::ptrdiff_t>(size(part.end) * width);
+            const auto begin = static_cast<std::ptrdiff_t>(as_size(part.begin) * width),
+                       end = static_cast<std::ptrdiff_t>(as_size(part.end) * width);
             gates[d].gates.assign(sent[d].gates.begin() + begin, sent[d].gates.begin() + end);
             gates[d].width = width;
             for (auto i = begin; i < end; ++i) {
@@ -93,8 +92,8 @@ class Planner {
         const auto messages = all_to_all_->dispatch(exchange, row);
         const RowTree tree =
             rows_of(sources, chooser.copies(), s_.dispatch, exchange, messages, row, grid_, plan_.fabric);
-        name_transfers({layer, micro_batch, size(c)}, messages);
-        const Range own = work_.tokens[micro_batch][size(c)];
+        name_transfers({layer, micro_batch, as_size(c)}, messages);
+        const Range own = work_.tokens[micro_batch][as_size(c)];
         return chunk_rows(tree, rank_, rank_.value(), own.size(), b.experts, gates);
     }
 

@@ -14,15 +14,15 @@
 namespace moesim {
 namespace {
 
-constexpr double scale = 0.05;
+constexpr double error_scale = 0.05;
 constexpr double worth_a_cost = 0.99;  // of the root mean square without it
 constexpr std::size_t fewest_calls = 4;
 
 // Least squares of few unknowns that may not be negative. At the solution some are 0 and the others solve the problem
 // without those, so that every set of others is tried: exact, and of 8 unknowns no more than 255 small problems.
-class Problem {
+class KernelProblem {
   public:
-    Problem(const std::vector<PerQuantity>& counts, const std::vector<Seconds>& measured)
+    KernelProblem(const std::vector<PerQuantity>& counts, const std::vector<Seconds>& measured)
         : columns_(static_cast<Eigen::Index>(counts.size()), static_cast<Eigen::Index>(kernel_quantities)) {
         for (Eigen::Index i = 0; i < columns_.rows(); ++i)
             for (Eigen::Index q = 0; q < columns_.cols(); ++q)
@@ -133,7 +133,7 @@ std::vector<double> held_out_errors(const Calls& calls) {
 double misfit(const Calls& calls, const PerQuantity& costs) {
     double sum = 0;
     for (std::size_t i = 0; i < calls.counts.size(); ++i) {
-        const double e = calls.error(costs, i) / scale;
+        const double e = calls.error(costs, i) / error_scale;
         sum += std::sqrt(1 + e * e) - 1;
     }
     return sum / static_cast<double>(calls.counts.size());
@@ -176,12 +176,12 @@ KernelLaw fitted(KernelOperation operation, const Calls& plain, const std::vecto
 }  // namespace
 
 PerQuantity least_costs(const std::vector<PerQuantity>& counts, const std::vector<Seconds>& measured) {
-    const Problem problem(counts, measured);
+    const KernelProblem problem(counts, measured);
     Eigen::VectorXd weights = Eigen::VectorXd::Ones(static_cast<Eigen::Index>(counts.size()));
     PerQuantity costs = problem.solved(weights);
     // rho'(e) = 2 e / sqrt(1 + (e / s)^2): squares with the weights of the last solution, until they no longer change.
     for (int round = 0; round < 6; ++round) {
-        weights = (1 + (problem.errors(costs) / scale).array().square()).pow(-0.25);
+        weights = (1 + (problem.errors(costs) / error_scale).array().square()).pow(-0.25);
         costs = problem.solved(weights);
     }
     return costs;

@@ -17,10 +17,11 @@ namespace moesim {
 // taken, so that none stands for noise. At least one call.
 PerQuantity least_costs(const std::vector<PerQuantity>& counts, const std::vector<Seconds>& measured);
 
-// A law for every operation with at least 4 calls, in the order of KernelOperation, with its record: errors are those
-// of fits to all other shapes (of own calls where there is one shape). Of `caches`, sizes of the device's, a law takes
-// the one with which it fits best, the first of those that fit alike. `described`, `date`: FitRecord.
-std::vector<KernelLaw> fit_kernels(const std::vector<TimedCall>& calls, const std::vector<Bytes>& caches,
+// A law for every operation with at least 4 of the timed calls, in the order of KernelOperation, with its record:
+// errors are those of fits to all other shapes (of own calls where there is one shape). Of `caches`, sizes of the
+// device's, a law takes the one with which it fits best, the first of those that fit alike. `described`, `date`:
+// FitRecord.
+std::vector<KernelLaw> fit_kernels(const std::vector<TimedCall>& timed, const std::vector<Bytes>& caches,
                                    const std::string& described, const std::string& date);
 
 }  // namespace moesim

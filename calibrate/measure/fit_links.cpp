@@ -63,6 +63,7 @@ std::optional<Seconds> gap_of(const Fabric& fabric, LinkKind kind, const std::ve
 
 std::vector<Sample> samples_of(const Fabric& fabric, const std::vector<LinkTimes>& times) {
     std::vector<Sample> samples;
+    samples.reserve(times.size());
     for (const LinkTimes& t : times)
         samples.push_back({[&fabric, &t](const Profile& p) { return predict_links(fabric, p, t.what).value(); },
                            t.timing.median.value()});
@@ -138,6 +139,7 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
     const ErrorSummary held_out = summary(held_out_errors(profile, fabric, figures, times));
     fit(profile, figures, samples_of(fabric, times), scale);
     std::vector<double> ratios;
+    ratios.reserve(times.size());
     for (const LinkTimes& t : times) ratios.push_back(1 / (1 + error(fabric, profile, t)));
     const std::vector<double> residuals = twenty_quantiles(std::move(ratios));
     const std::string worth = fmt::format(

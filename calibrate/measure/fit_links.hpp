@@ -17,7 +17,7 @@ Seconds predict_links(const Fabric& fabric, const Profile& profile, const LinkCa
 // times as jitter; their gap to what one message more takes where single bytes go to many at once; and half_size to 0,
 // which cannot be told from the overhead where a class has one rate. Sources say where they come from, `how`, and what
 // they are worth: errors by fits to all other shapes of messages, and residuals. A note a class.
-std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const std::vector<LinkTimes>& times,
+std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const std::vector<LinkTimes>& all,
                                    const std::string& how);
 
 }  // namespace moesim

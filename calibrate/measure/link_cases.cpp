@@ -28,6 +28,17 @@ LinkCase all_pairs(const Fabric& fabric, const std::string& shape,
     return c;
 }
 
+// From `first` by `factor`, up or down, until `last` is passed.
+std::vector<double> geometric(double first, double last, double factor) {
+    std::vector<double> values;
+    double v = first;
+    while (factor > 1 ? v <= last : v >= last) {
+        values.push_back(v);
+        v *= factor;
+    }
+    return values;
+}
+
 LinkCase single_bytes(const Fabric& fabric, bool across) {
     LinkCase c = all_pairs(fabric, fmt::format("all pairs {}, 1 B", across ? "across nodes" : "within a node"),
                            [](std::size_t, std::size_t) { return 1.0; });
@@ -65,7 +76,7 @@ std::vector<LinkCase> link_cases(const Fabric& fabric, Bytes usual, bool quick) 
     if (fabric.ranks() < 2) return cases;
     const double u = std::max(usual.as_double(), 1024.0);
     std::vector<double> sizes = {1};
-    for (double size = 4 * u; size >= 256; size /= quick ? 8 : 4) sizes.push_back(size);
+    for (const double size : geometric(4 * u, 256, quick ? 1 / 8.0 : 1 / 4.0)) sizes.push_back(size);
     std::sort(sizes.begin(), sizes.end());
     for (const auto& [from, to] : kinds_of_pairs(fabric))
         for (const double size : sizes) {
@@ -78,7 +89,7 @@ std::vector<LinkCase> link_cases(const Fabric& fabric, Bytes usual, bool quick) 
         }
     for (const bool across : {false, true})
         if (LinkCase c = single_bytes(fabric, across); messages_of_one(c) > 1) cases.push_back(std::move(c));
-    for (double size = u / 16; size <= 4 * u; size *= quick ? 5.6 : 2.8)
+    for (const double size : geometric(u / 16, 4 * u, quick ? 5.6 : 2.8))
         cases.push_back(all_pairs(fabric, fmt::format("all pairs, {:.0f} B", size),
                                   [&](std::size_t, std::size_t) { return size; }));
     const std::size_t hot = fabric.ranks() / 2;

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "base/as_size.hpp"
 #include "base/error.hpp"
 #include "placement/document.hpp"
 #include "study/run_apart.hpp"
@@ -20,8 +21,6 @@ namespace moesim {
 namespace {
 
 using Shared = std::shared_ptr<const Placement>;
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 void check(const ReplanningOptions& o) {
     check_methods(o.methods);
@@ -173,7 +172,7 @@ class Planning {
 // Runs of the judged steps, each placement of a step once.
 class Runs {
   public:
-    Runs(const Scenario& scenario, std::int64_t warm_up, std::int64_t steps) : runs_of_(size(steps)) {
+    Runs(const Scenario& scenario, std::int64_t warm_up, std::int64_t steps) : runs_of_(as_size(steps)) {
         for (std::int64_t t = 0; t < steps; ++t) at_.push_back(at_step(scenario, warm_up + t));
     }
 

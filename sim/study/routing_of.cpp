@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/as_size.hpp"
 #include "base/error.hpp"
 #include "config/trace/trace_options.hpp"
 #include "study/resolve.hpp"
@@ -11,19 +12,14 @@
 #include "workload/route_stream.hpp"
 
 namespace moesim {
-namespace {
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-}  // namespace
 
 RoutingStatistics statistics_of(const Scenario& s, const std::string& origin, const StatisticsOptions& options,
                                 bool gates, const LayerProgress& progress) {
-    RoutingStatistics statistics(size(s.model.moe_layers), size(s.model.experts), options);
+    RoutingStatistics statistics(as_size(s.model.moe_layers), as_size(s.model.experts), options);
     RouteStream routes(s, resolve_policy(s, origin));
     Routing sent, before;
     for (std::size_t l = 0; l < statistics.layers(); ++l) {
-        for (std::size_t m = 0; m < size(s.schedule.micro_batches); ++m)
+        for (std::size_t m = 0; m < as_size(s.schedule.micro_batches); ++m)
             for (std::size_t d = 0; d < routes.sources(); ++d) {
                 const bool linked = options.transitions && l > 0;
                 if (linked) before = routes.chosen(m, d);
@@ -39,12 +35,12 @@ RoutingTrace record(const Scenario& s, const std::string& origin, const LayerPro
     RouteStream routes(s, resolve_policy(s, origin));
     RoutingTrace trace;
     trace.origin = origin;
-    trace.tokens = size(s.batch.tokens());
-    trace.layers = size(s.model.moe_layers);
-    trace.experts = size(s.model.experts);
-    trace.top_k = size(s.model.top_k);
+    trace.tokens = as_size(s.batch.tokens());
+    trace.layers = as_size(s.model.moe_layers);
+    trace.experts = as_size(s.model.experts);
+    trace.top_k = as_size(s.model.top_k);
     for (std::size_t d = 0; d < routes.sources(); ++d) {
-        const auto begin = size(routes.tokens(0, d).begin - s.batch.first_token);
+        const auto begin = as_size(routes.tokens(0, d).begin - s.batch.first_token);
         // Sources without a token have no place in a trace.
         if (begin < trace.tokens && (trace.source_begin.empty() || begin > trace.source_begin.back()))
             trace.source_begin.push_back(begin);
@@ -57,11 +53,11 @@ RoutingTrace record(const Scenario& s, const std::string& origin, const LayerPro
                         origin, ids, static_cast<double>(max_trace_ids)));
     trace.choices.assign(trace.tokens * trace.layers * trace.top_k, no_expert);
     for (std::size_t l = 0; l < trace.layers; ++l) {
-        for (std::size_t m = 0; m < size(s.schedule.micro_batches); ++m) {
+        for (std::size_t m = 0; m < as_size(s.schedule.micro_batches); ++m) {
             const auto step = routes.next_of_all(LayerId(l), m);
             for (std::size_t d = 0; d < routes.sources(); ++d) {
                 const Routing& sent = step.sent[d];
-                const auto first = size(routes.tokens(m, d).begin - s.batch.first_token);
+                const auto first = as_size(routes.tokens(m, d).begin - s.batch.first_token);
                 for (std::size_t t = 0; t < sent.tokens(); ++t) {
                     const std::size_t row = ((first + t) * trace.layers + l) * trace.top_k;
                     if (sent.width <= trace.top_k) {  // a dropped choice leaves its place empty
@@ -94,7 +90,7 @@ Matrix<std::int64_t> dispatch_bytes(const Scenario& s, const std::string& origin
     RouteStream routes(s, plan.policy);
     Matrix<std::int64_t> bytes(grid.ranks(), grid.ranks());
     for (std::size_t l = 0; l <= layer.value(); ++l)
-        for (std::size_t m = 0; m < size(s.schedule.micro_batches); ++m) {
+        for (std::size_t m = 0; m < as_size(s.schedule.micro_batches); ++m) {
             const std::vector<Routing> sent = routes.next_of_all(LayerId(l), m).sent;
             if (l < layer.value()) continue;
             std::vector<SourceChoices> sources;

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/as_size.hpp"
 #include "base/error.hpp"
 #include "config/trace/read_trace.hpp"
 #include "study/routing_of.hpp"
@@ -14,8 +15,6 @@ namespace moesim {
 namespace {
 
 constexpr std::int64_t last_step = 1'000'000;  // that a scenario may have
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 // The batch, with so many of its sequences that they have no more than `most` tokens.
 Scenario at_most(Scenario s, std::int64_t most) {
@@ -72,7 +71,7 @@ void check_steps(const Scenario& s, const std::string& origin, std::int64_t step
     if (s.routing.policy != Policy::trace) return;
     const RoutingTrace trace = read_token_trace(s.routing.trace);
     const std::int64_t needed = s.batch.first_token + steps * s.batch.tokens();
-    if (trace.tokens < size(needed))
+    if (trace.tokens < as_size(needed))
         throw InputError(
             fmt::format("{}: found {} tokens, expected at least {}: {} steps of {} tokens from token {} on, "
                         "since none is to be seen before it is judged",

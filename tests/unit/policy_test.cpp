@@ -73,7 +73,7 @@ std::vector<std::vector<float>> random_logits(std::size_t tokens, std::size_t ex
     return all;
 }
 
-std::vector<double> softmax(const std::vector<float>& logits) {
+std::vector<double> probabilities_of(const std::vector<float>& logits) {
     std::vector<double> p;
     double sum = 0;
     for (const float l : logits) p.push_back(std::exp(static_cast<double>(l))), sum += p.back();
@@ -124,7 +124,9 @@ TEST_CASE("expert choice agrees with the sort of all tokens by every expert") {
             std::iota(order.begin(), order.end(), std::size_t{0});
             std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
                 // floats, as the policy compares: equal logits rows give equal probabilities
-                return static_cast<float>(softmax(logits[a])[e]) - static_cast<float>(softmax(logits[b])[e]) > 1e-7F;
+                return static_cast<float>(probabilities_of(logits[a])[e]) -
+                           static_cast<float>(probabilities_of(logits[b])[e]) >
+                       1e-7F;
             });
             for (std::size_t i = 0; i < capacity; ++i) expected[order[i]].insert(static_cast<ExpertIndex>(e));
         }
