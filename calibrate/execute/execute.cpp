@@ -97,7 +97,7 @@ std::optional<Execution> execute(Plan plan, Transport& transport, kernels::Backe
     const RankId rank = transport.rank();
     const bool first = rank == RankId(0);
     WorkPlan work = work_plan(std::move(plan), rank);
-    KernelWork kernels(work, rank, backend);
+    KernelWork kernels(work, backend);
     const std::vector<MessageRound> rounds = message_rounds(work.result.graph, work.local);
     if (options.rehearse) kernels.rehearse();
     std::optional<std::uint64_t> checksum;

@@ -34,14 +34,13 @@ const MessageRows& run_of(const std::vector<MessageRows>& runs, std::uint32_t me
 }  // namespace
 
 struct KernelWork::State {
-    State(const WorkPlan& p, RankId r, kernels::Backend& b)
-        : plan(p), s(p.result.plan.scenario), rank(r), backend(b), model(s), compute_stream(b.make_stream()),
+    State(const WorkPlan& p, kernels::Backend& b)
+        : plan(p), s(p.result.plan.scenario), backend(b), model(s), compute_stream(b.make_stream()),
           message_stream(b.make_stream()), ops(b.operations()), attention(s, p.batch_tokens, b, *compute_stream),
           held(make_rank_memory(p, model, b, *compute_stream)) {}
 
     const WorkPlan& plan;
     const Scenario& s;
-    RankId rank;
     kernels::Backend& backend;
     MadeModel model;
     std::unique_ptr<kernels::Stream> compute_stream, message_stream;
@@ -213,8 +212,8 @@ struct KernelWork::State {
     Array<float> compute_ones, message_ones;
 };
 
-KernelWork::KernelWork(const WorkPlan& plan, RankId rank, kernels::Backend& backend)
-    : state_(std::make_unique<State>(plan, rank, backend)) {
+KernelWork::KernelWork(const WorkPlan& plan, kernels::Backend& backend)
+    : state_(std::make_unique<State>(plan, backend)) {
     state_->name_shared();
 }
 

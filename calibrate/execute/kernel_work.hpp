@@ -14,7 +14,7 @@ namespace moesim {
 class KernelWork final : public RankWork {
   public:
     // `plan` and `backend` are referred to. Throws DeviceLacking where memory is short.
-    KernelWork(const WorkPlan& plan, RankId rank, kernels::Backend& backend);
+    KernelWork(const WorkPlan& plan, kernels::Backend& backend);
     ~KernelWork() override;
 
     // Once, before any message: every task and every message of the rank is computed, of whatever its memory holds, so

@@ -149,6 +149,11 @@ std::set<LinkKind> kinds_of(const TopologySpec& topology) {
     return kinds;
 }
 
+// Times of one kind of machine say nothing of another's.
+std::string machine(const RunFacts& facts) {
+    return fmt::format("{} ({}; {})", facts.backend, facts.device, facts.messages);
+}
+
 std::set<LinkKind> check(const std::vector<MeasuredRun>& runs) {
     if (runs.size() < 3)
         throw InputError(
@@ -159,6 +164,10 @@ std::set<LinkKind> check(const std::vector<MeasuredRun>& runs) {
         if (!(run.scenario.topology == runs.front().scenario.topology))
             throw InputError(fmt::format("--from: {}: found another topology than that of {}, expected the same",
                                          run.scenario.name, runs.front().scenario.name));
+        const RunFacts &of = run.facts, &first = runs.front().facts;
+        if (of.backend != first.backend || of.device != first.device || of.messages != first.messages)
+            throw InputError(fmt::format("--from: {}: found a run on {}, expected one on {}, as {}", run.scenario.name,
+                                         machine(of), machine(first), runs.front().scenario.name));
     }
     return kinds_of(runs.front().scenario.topology);
 }

@@ -108,4 +108,11 @@ TEST_CASE("runs that cannot be fitted to are refused") {
     elsewhere.scenario.topology = one_switch(4);
     CHECK_THROWS_WITH(fit({measured(16), measured(32), elsewhere})(),
                       "--from: 8 tokens: found another topology than that of 16 tokens, expected the same");
+    MeasuredRun core = measured(16), gpu = measured(8);
+    core.facts = {"cpu", "1 thread", "Open MPI", {}, ""};
+    gpu.facts = {"cuda", "H100", "NCCL", {}, ""};
+    CHECK_THROWS_WITH(
+        fit({core, core, gpu})(),
+        "--from: 8 tokens: found a run on cuda (H100; NCCL), expected one on cpu (1 thread; Open MPI), as "
+        "16 tokens");
 }
