@@ -21,12 +21,15 @@ ExpertSample expert_sample(const ExpertRow& row, Seconds measured, std::uint64_t
 // The mean over the draws.
 Seconds predict_sample(const ExpertKernel& kernel, const ExpertSample& sample);
 
+// That are fitted to the calls of a kernel.
+inline constexpr int expert_figures = 14;
+
 // Ways of choosing tiles that are known of the kernels of a framework, with their source; the first is the oldest.
 std::vector<ExpertKernel> tile_rules(const std::string& framework, Dtype dtype);
 
 // Where a fit starts, and what it is held to where the calls do not tell a figure: what is common to GPUs, by the
-// bandwidth and the peak rate of the profile.
-void set_starting_figures(ExpertKernel& kernel, const Profile& profile);
+// bandwidth and the peak rate of the profile. work_overlap: above 1.
+void set_starting_figures(ExpertKernel& kernel, const Profile& profile, double work_overlap);
 
 // Least squares over the logarithms of predicted / measured, errors well above 5% by their size and not its square,
 // each model shape weighing the same, and over the logarithms of the figures against their starting values, a factor of
@@ -39,8 +42,9 @@ std::string model_shape(const ExpertRow& row);
 // Of each call held out by fits to all other model shapes, predicted / measured - 1; empty with one shape only.
 std::vector<double> held_out_errors(const ExpertKernel& start, const std::vector<ExpertSample>& samples);
 
-// The best of the tile rules by the median held-out error, fitted to all samples, with its record; nothing where there
-// are fewer than 20 samples. `described`: device, driver and versions, as far as they are known; `date` as 2026-11-23.
+// The best of the tile rules, each from two starts, by the median held-out error, fitted to all samples, with its
+// record; nothing where there are fewer than 20 samples. `described`: device, driver and versions, as far as they are
+// known; `date` as 2026-11-23.
 std::optional<ExpertKernel> fitted_expert_kernel(const std::string& name, const std::string& framework, Dtype dtype,
                                                  const Profile& base, const std::vector<ExpertSample>& samples,
                                                  const std::string& described, const std::string& date);

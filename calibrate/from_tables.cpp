@@ -206,12 +206,15 @@ class Fit {
         kernel->launch.source = kernel->step.source = kernel->far_step.source = kernel->tile_rate.source = source;
         kernel->row_rate.source = kernel->weight_rate.source = kernel->element_rate.source = source;
         kernel->cache.source = kernel->cache_gain.source = kernel->overlap.source = source;
-        kernel->crowding.source = kernel->crowd_tokens.source = source;
+        kernel->slowdown.source = kernel->slowdown_time.source = kernel->choice_time.source = source;
+        kernel->work_overlap.source = source;
         const FitRecord& f = *kernel->fit;
+        const std::string held_out =
+            f.held_out == 0 ? "all of one model shape, so none was held out"
+                            : fmt::format("held-out model shapes: median {:.1f}%, p90 {:.1f}%, worst {:.1f}% of {}",
+                                          100 * f.median, 100 * f.p90, 100 * f.worst, f.held_out);
         result_.notes.push_back(
-            {fmt::format("experts {}: 12 figures fitted to {} calls; held-out model shapes: median {:.1f}%, p90 "
-                         "{:.1f}%, worst {:.1f}% of {}",
-                         name, f.rows, 100 * f.median, 100 * f.p90, 100 * f.worst, f.held_out)});
+            {fmt::format("experts {}: {} figures fitted to {} calls; {}", name, expert_figures, f.rows, held_out)});
         ExpertsProfile& e = result_.profile.experts;
         e.kernels.erase(
             std::remove_if(e.kernels.begin(), e.kernels.end(), [&](const ExpertKernel& k) { return k.name == name; }),

@@ -42,9 +42,9 @@ Sourced<std::vector<ExpertTile>> expert_tiles(const JsonValue& value) {
 }
 
 ExpertKernel expert_kernel(const JsonValue& value) {
-    const JsonObject o(
-        value, {"name", "dtype", "tiles", "reread_rows", "launch", "step", "far_step", "tile_rate", "row_rate",
-                "weight_rate", "element_rate", "cache", "cache_gain", "crowding", "crowd_tokens", "overlap", "fit"});
+    const JsonObject o(value, {"name", "dtype", "tiles", "reread_rows", "launch", "step", "far_step", "tile_rate",
+                               "row_rate", "weight_rate", "element_rate", "choice_time", "cache", "cache_gain",
+                               "slowdown", "slowdown_time", "work_overlap", "overlap", "fit"});
     ExpertKernel k;
     k.name = o["name"].line();
     if (k.name == roofline_kernel) o["name"].fail("another name, since that is what the roofline is called");
@@ -58,10 +58,13 @@ ExpertKernel expert_kernel(const JsonValue& value) {
     k.row_rate = sourced_flop_rate(o["row_rate"]);
     k.weight_rate = sourced_bandwidth(o["weight_rate"]);
     k.element_rate = sourced_bandwidth(o["element_rate"]);
+    k.choice_time = sourced_time(o["choice_time"]);
     k.cache = sourced_size(o["cache"], 1);
     k.cache_gain = sourced_number(o["cache_gain"], 0, 1000);
-    k.crowding = sourced_number(o["crowding"], 0, 100);
-    k.crowd_tokens = sourced_number(o["crowd_tokens"], 1, 1e9);
+    k.slowdown = sourced_number(o["slowdown"], 0, 100);
+    k.slowdown_time = sourced_time(o["slowdown_time"]);
+    if (k.slowdown_time.value.value() <= 0) o["slowdown_time"].member("value").fail("a time above 0");
+    k.work_overlap = sourced_number(o["work_overlap"], 1, 100);
     k.overlap = sourced_number(o["overlap"], 1, 100);
     if (o["fit"].present()) k.fit = parse_fit_record(o["fit"]);
     return k;
@@ -89,10 +92,12 @@ Out to_json(const ExpertKernel& k) {
              {"row_rate", to_json(k.row_rate)},
              {"weight_rate", to_json(k.weight_rate)},
              {"element_rate", to_json(k.element_rate)},
+             {"choice_time", to_json(k.choice_time)},
              {"cache", to_json(k.cache)},
              {"cache_gain", to_json(k.cache_gain)},
-             {"crowding", to_json(k.crowding)},
-             {"crowd_tokens", to_json(k.crowd_tokens)},
+             {"slowdown", to_json(k.slowdown)},
+             {"slowdown_time", to_json(k.slowdown_time)},
+             {"work_overlap", to_json(k.work_overlap)},
              {"overlap", to_json(k.overlap)}};
     if (k.fit) j["fit"] = to_json(*k.fit);
     return j;

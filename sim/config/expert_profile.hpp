@@ -40,11 +40,13 @@ struct ExpertKernel {
     Sourced<FlopsPerSecond> row_rate;        // at which the rows in them pass, on top of that
     Sourced<BytesPerSecond> weight_rate;     // at which weights come from memory
     Sourced<BytesPerSecond> element_rate;    // of what is done element by element
+    Sourced<Seconds> choice_time;            // of each token's choice, however wide: sorting choices by expert
     Sourced<Bytes> cache;                    // a working set of which half has to come from memory
     Sourced<double> cache_gain;              // the cache is faster than memory by 1 + this
-    Sourced<double> crowding;                // work takes up to 1 + this in large calls ...
-    Sourced<double> crowd_tokens;            // ... half of it at so many tokens
-    Sourced<double> overlap;                 // p of the p-norm in which work, weights and waiting add up; [1, 100]
+    Sourced<double> slowdown;                // work that goes on for long takes up to 1 + this ...
+    Sourced<Seconds> slowdown_time;          // ... half of it where it would take so long otherwise; above 0
+    Sourced<double> work_overlap;            // q of the q-norm in which work and bytes add up; [1, 100]
+    Sourced<double> overlap;                 // p of the p-norm in which that and waiting add up; [1, 100]
     std::optional<FitRecord> fit;
     bool operator==(const ExpertKernel&) const = default;
 };

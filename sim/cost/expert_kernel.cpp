@@ -38,6 +38,11 @@ double from_memory(double bytes, const ExpertKernel& k) {
     return std::isinf(excess) ? 1 : excess / (1 + excess);
 }
 
+double norm(double a, double b, double p) {
+    const double largest = std::max(a, b);
+    return largest == 0 ? 0 : largest * std::pow(std::pow(a / largest, p) + std::pow(b / largest, p), 1 / p);
+}
+
 }  // namespace
 
 const ExpertTile& expert_tile(const ExpertKernel& kernel, std::int64_t tokens, std::int64_t experts) {
@@ -53,34 +58,33 @@ Seconds expert_kernel_time(const ExpertKernel& k, const ExpertCall& call) {
     const Sums s = sums_of(k, tile, call.rows);
     const double elements = std::max(call.element_rows, s.rows);
     if (elements == 0) return {};
-    const std::int64_t inputs = call.gated ? 2 : 1;
-    const double hidden = real(call.hidden), inner = real(call.inner), wide = real(inputs) * inner;
+    const std::int64_t wide_columns = (call.gated ? 2 : 1) * call.inner;
+    const double hidden = real(call.hidden), inner = real(call.inner), wide = real(wide_columns);
     const double value = bytes_of(k.dtype);
     const double buffer = activation_bytes * elements * std::max(wide, hidden);
     const double working_set = real(s.active) * (wide + inner) * hidden * value + buffer +
                                activation_bytes * (s.rows * (wide + hidden) + elements * inner);
     const double far = from_memory(working_set, k), slowness = far + (1 - far) / (1 + k.cache_gain.value);
-    const double crowd = std::pow(real(call.tokens) / k.crowd_tokens.value, 2);
-    const double crowding = 1 + k.crowding.value * (std::isinf(crowd) ? 1 : crowd / (1 + crowd));
 
+    const auto alone = [&](std::int64_t n, std::int64_t depth) {
+        const double area =
+            2.0 * real(ceil_div(n, tile.columns) * tile.columns) * real(ceil_div(depth, tile.depth) * tile.depth);
+        return area * (s.padded_rows / k.tile_rate.value.value() + s.rows / k.row_rate.value.value());
+    };
+    const double lasting =
+        (alone(wide_columns, call.hidden) + alone(call.hidden, call.inner)) / k.slowdown_time.value.value();
+    const double slowdown = 1 + k.slowdown.value * (std::isinf(lasting) ? 1 : lasting / (1 + lasting));
     const auto product = [&](std::int64_t n, std::int64_t depth) {
-        if (s.active == 0) return 0.0;
-        const std::int64_t steps = ceil_div(depth, tile.depth);
-        const double waiting = real(steps) * (k.step.value.value() + k.far_step.value.value() * far);
-        const double area = 2.0 * real(ceil_div(n, tile.columns) * tile.columns) * real(steps * tile.depth);
-        const double work =
-            crowding * area * (s.padded_rows / k.tile_rate.value.value() + s.rows / k.row_rate.value.value());
+        const double waiting =
+            real(ceil_div(depth, tile.depth)) * (k.step.value.value() + k.far_step.value.value() * far);
         const double bytes =
             real(n) * real(depth) * value * s.readings + s.rows * (real(depth) * value + real(n) * activation_bytes);
         const double memory = bytes * slowness / k.weight_rate.value.value();
-        const double largest = std::max({waiting, work, memory}), p = k.overlap.value;
-        if (largest == 0) return 0.0;
-        return largest *
-               std::pow(std::pow(waiting / largest, p) + std::pow(work / largest, p) + std::pow(memory / largest, p),
-                        1 / p);
+        return norm(waiting, norm(slowdown * alone(n, depth), memory, k.work_overlap.value), k.overlap.value);
     };
+    const double products = s.active == 0 ? 0 : product(wide_columns, call.hidden) + product(call.hidden, call.inner);
     const double element_bytes = elements * (2 * wide + inner + 2 * hidden) * activation_bytes;
-    return k.launch.value + Seconds(product(inputs * call.inner, call.hidden) + product(call.hidden, call.inner) +
+    return k.launch.value + Seconds(products + elements * k.choice_time.value.value() +
                                     element_bytes * slowness / k.element_rate.value.value());
 }
 

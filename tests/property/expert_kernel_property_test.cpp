@@ -18,7 +18,8 @@ struct Draw {
 
     ExpertKernel kernel() {
         ExpertKernel k = round_kernel();
-        // As kernels choose: tiles grow with the tokens, and inner loops get no shorter.
+        // As kernels choose: tiles grow with the tokens, and inner loops get no shorter. Widths are whole depths of all
+        // of them, as models' are: a smaller depth would round others up by less.
         k.tiles.value = {
             {std::nullopt, between(0.5, 4), 16, 64, 64}, {whole(200, 2000), {}, 64, 64, 64}, {{}, {}, 128, 64, 32}};
         k.reread_rows.value = whole(128, 4096);
@@ -28,8 +29,9 @@ struct Draw {
         k.weight_rate.value = BytesPerSecond(between(5e11, 5e12));
         k.element_rate.value = BytesPerSecond(between(5e11, 5e12));
         k.cache.value = Bytes(whole(1e6, 1e8)), k.cache_gain.value = between(0.01, 5);
-        k.crowding.value = between(0.01, 1), k.crowd_tokens.value = between(100, 1e5);
-        k.overlap.value = between(1, 8);
+        k.slowdown.value = between(0.01, 1), k.slowdown_time.value = Seconds(between(1e-5, 1e-1));
+        k.choice_time.value = Seconds(between(1e-10, 1e-8));
+        k.work_overlap.value = between(1, 8), k.overlap.value = between(1, 8);
         return k;
     }
 };
@@ -43,8 +45,8 @@ TEST_CASE("more rows, tokens or bytes never take an expert kernel less time", "[
         INFO(seed);
         std::vector<std::int64_t> rows(static_cast<std::size_t>(draw.whole(1, 64)));
         for (std::int64_t& r : rows) r = draw.whole(1, 500) - 1;
-        ExpertCall call{draw.whole(128, 8192),
-                        draw.whole(128, 8192),
+        ExpertCall call{64 * draw.whole(2, 128),
+                        64 * draw.whole(2, 128),
                         seed % 2 == 0,
                         draw.whole(1, 4000),
                         static_cast<std::int64_t>(rows.size()),
@@ -62,10 +64,10 @@ TEST_CASE("more rows, tokens or bytes never take an expert kernel less time", "[
         more.element_rows *= 2;
         no_less(more);
         more = call;
-        more.hidden += draw.whole(1, 500);
+        more.hidden += 64 * draw.whole(1, 8);
         no_less(more);
         more = call;
-        more.inner += draw.whole(1, 500);
+        more.inner += 64 * draw.whole(1, 8);
         no_less(more);
         std::vector<std::int64_t> fuller = rows;
         fuller[draw.random.below(static_cast<std::uint32_t>(rows.size()))] += draw.whole(1, 300);

@@ -16,9 +16,10 @@ ExpertKernel round_kernel() {
     k.weight_rate = k.element_rate = {BytesPerSecond(1e9), by};
     k.cache = {Bytes(1), by};
     k.cache_gain = {3, by};
-    k.crowding = {0, by};
-    k.crowd_tokens = {1000, by};
-    k.overlap = {1, by};
+    k.choice_time = {Seconds(0), by};
+    k.slowdown = {0, by};
+    k.slowdown_time = {Seconds(1e-3), by};
+    k.work_overlap = k.overlap = {1, by};
     k.fit = FitRecord{"a device", "2026-11-23", 20, 10, 0.01, 0.02, 0.05, 0.1, {0.9, 1, 1.1}};
     return k;
 }

@@ -24,14 +24,22 @@ TEST_CASE("the law of an expert kernel, by hand", "[cost]") {
     ExpertKernel k = round_kernel();
     const std::array<std::int64_t, 3> rows = {3, 0, 5};
     CHECK(expert_kernel_time(k, {8, 4, true, 10, 3, 10, rows}).value() == Approx(27.816e-6));
-    // With p = 2 each product is the root of the sum of squares.
+    // With p = 2 each product is the root of the sum of squares of waiting and of work and memory together ...
     k.overlap.value = 2;
-    const double first = std::sqrt(12.0 * 12 + 2.048 * 2.048 + 0.64 * 0.64);
-    const double second = std::sqrt(6.0 * 6 + 1.024 * 1.024 + 0.384 * 0.384);
+    double first = std::sqrt(12.0 * 12 + (2.048 + 0.64) * (2.048 + 0.64));
+    double second = std::sqrt(6.0 * 6 + (1.024 + 0.384) * (1.024 + 0.384));
     CHECK(expert_kernel_time(k, {8, 4, true, 10, 3, 10, rows}).value() == Approx((5.72 + first + second) * 1e-6));
+    // ... and with q = 2 of all three.
+    k.work_overlap.value = 2;
+    first = std::sqrt(12.0 * 12 + 2.048 * 2.048 + 0.64 * 0.64);
+    second = std::sqrt(6.0 * 6 + 1.024 * 1.024 + 0.384 * 0.384);
+    CHECK(expert_kernel_time(k, {8, 4, true, 10, 3, 10, rows}).value() == Approx((5.72 + first + second) * 1e-6));
+    // Ten choices, a tenth of a microsecond each.
+    k.choice_time.value = Seconds(1e-7);
+    CHECK(expert_kernel_time(k, {8, 4, true, 10, 3, 10, rows}).value() == Approx((6.72 + first + second) * 1e-6));
 }
 
-TEST_CASE("what stays in the cache is faster, and large calls are slower", "[cost]") {
+TEST_CASE("what stays in the cache is faster, and long work is slower", "[cost]") {
     // A cache of 1 TB keeps all: steps take 1 us, bytes go at 1 + 3 = 4 GB/s. Work is as before.
     ExpertKernel k = round_kernel();
     k.cache.value = Bytes(1'000'000'000'000);
@@ -39,9 +47,9 @@ TEST_CASE("what stays in the cache is faster, and large calls are slower", "[cos
     const double work = 2.048 + 1.024;
     CHECK(expert_kernel_time(k, {8, 4, true, 10, 2, 10, rows}).value() ==
           Approx((5 + 4 + 2 + work + (0.64 + 0.384 + 0.72) / 4) * 1e-6));
-    // Half of the crowding at crowd_tokens: 1 + 0.5 / 2.
-    k.crowding.value = 0.5;
-    k.crowd_tokens.value = 10;
+    // Half of the slowdown where the work of both products would take slowdown_time, 3.072 us: 1 + 0.5 / 2.
+    k.slowdown.value = 0.5;
+    k.slowdown_time.value = Seconds(3.072e-6);
     CHECK(expert_kernel_time(k, {8, 4, true, 10, 2, 10, rows}).value() ==
           Approx((5 + 4 + 2 + 1.25 * work + (0.64 + 0.384 + 0.72) / 4) * 1e-6));
 }
