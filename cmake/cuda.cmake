@@ -1,13 +1,14 @@
 # CUDA, where nvcc is at hand: MOESIM_HAS_CUDA says whether it is. No GPU is needed for building.
 #
-#   moesim_cuda_objects(NAME [ONLY ARCHITECTURE] SOURCE...)   an object library for all of MOESIM_CUDA_ARCHITECTURES, or
+#   moesim_cuda_objects(NAME [ONLY ARCHITECTURE] SOURCE...)   an object library for all of MOESIM_CUDA_CODE, or
 #                              for one, warnings as errors, each object with a report of its kernels' resources beside it
 #   moesim_check_resources(NAME [--allow-stack REGEX])   a test that fails where a kernel of it spills registers
 option(MOESIM_CUDA "Build the CUDA kernels where nvcc is found" ON)
 set(MOESIM_HAS_CUDA FALSE)
-set(MOESIM_CUDA_ARCHITECTURES 80 90 100)
 # 100 has nothing that the kernels treat apart from 90, so both are assembled from one translation, which takes longest.
 set(MOESIM_CUDA_CODE --generate-code=arch=compute_80,code=[sm_80] --generate-code=arch=compute_90,code=[sm_90,sm_100])
+# Those that nvcc has to know for it.
+set(MOESIM_CUDA_ARCHITECTURES 80 90 100)
 
 if(MOESIM_CUDA)
   find_program(MOESIM_NVCC nvcc HINTS ENV CUDACXX ENV CUDA_PATH ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin)

@@ -10,15 +10,14 @@
 #include <thread>
 
 #include "base/error.hpp"
-#include "network/alltoall/message_gap.hpp"
+#include "network/alltoall/turn.hpp"
 
 namespace moesim {
 namespace {
 
 // A message's end is noticed late by so much of the time that has passed without one, at most, but for pauses below the
-// transport's own; and no pause is longer than so many of those.
+// transport's own.
 constexpr double late_by = 0.05;
-constexpr int longest_pause = 10;
 
 class RankRun {
   public:
@@ -169,7 +168,7 @@ class RankRun {
             // Each look takes a core's time, which other ranks or the network's own work may need.
             const auto pause =
                 std::clamp(std::chrono::microseconds(std::llround(1e6 * late_by * (now() - last).value())), least,
-                           longest_pause * least);
+                           transport_.between_looks_at_most());
             {
                 std::unique_lock lock(mutex_);
                 if (failure_ || unfinished_ == 0) return;
@@ -214,7 +213,7 @@ class RankRun {
         }
     }
 
-    // Messages that may be sent at once go in the order of a simulation that keeps gaps between them.
+    // Messages that may be sent at once go in the order of a simulation that keeps gaps between them (run_tasks.cpp).
     void take_turns(std::vector<const LocalTransfer*>& sends) const {
         const auto turn = [&](const LocalTransfer* t) {
             return turn_of(transport_.rank(), task(t->task).peer, transport_.ranks());

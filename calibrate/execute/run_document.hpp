@@ -28,6 +28,7 @@ struct RunSample {
 };
 
 struct MeasuredRun {
+    std::string file;  // for messages: where it was read; empty where it was not
     Scenario scenario;
     RunFacts facts;
     std::vector<RunSample> runs;

@@ -52,6 +52,8 @@ class Transport {
     // How long to sleep between calls of completed() that name nothing. Ranks on cores may be many more than cores: who
     // looks all the time takes the time away from those that compute.
     [[nodiscard]] virtual std::chrono::microseconds between_looks() const { return std::chrono::microseconds{100}; }
+    // The same where nothing has happened for long: longer only where messages move on while nobody looks.
+    [[nodiscard]] virtual std::chrono::microseconds between_looks_at_most() const { return between_looks(); }
 
     // After a failure: gives up what is under way, whose memory may then go. No messages can be sent any more.
     virtual void abandon() noexcept {}

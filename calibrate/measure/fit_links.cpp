@@ -48,17 +48,33 @@ void start(Profile& profile, const Fabric& fabric, LinkKind kind, const std::vec
     }
 }
 
-// What a message more takes: single bytes to n others at once last n - 1 gaps longer than one byte. 0 where they do
-// not, nothing where they were not timed.
-std::optional<Seconds> gap_of(const Fabric& fabric, LinkKind kind, const std::vector<LinkTimes>& times) {
+// What a message more takes: single bytes to n others at once last n - 1 gaps longer than one byte and what the bytes
+// take from each other on the links. Nothing where they do not, by a hundredth of one byte's time at least (no clock is
+// better), or were not timed.
+std::optional<Seconds> gap_of(const Fabric& fabric, const Profile& started, LinkKind kind,
+                              const std::vector<LinkTimes>& times) {
     std::optional<Seconds> one, gap;
+    Seconds one_predicted;
     for (const LinkTimes& t : times)
-        if (t.what.ping_pong && is_single_bytes(fabric, kind, t))
-            one = std::max(one.value_or(Seconds{}), t.timing.median);
+        if (t.what.ping_pong && is_single_bytes(fabric, kind, t) && t.timing.median >= one.value_or(Seconds{}))
+            one = t.timing.median, one_predicted = predict_links(fabric, started, t.what);
     for (const LinkTimes& t : times)
-        if (!t.what.ping_pong && one && is_single_bytes(fabric, kind, t))
-            gap = std::max(Seconds{}, t.timing.median - *one) * (1 / static_cast<double>(messages_of_one(t.what) - 1));
-    return gap;
+        if (!t.what.ping_pong && one && is_single_bytes(fabric, kind, t)) {
+            const Seconds sharing = predict_links(fabric, started, t.what) - one_predicted;
+            gap = (t.timing.median - *one - sharing) * (1 / static_cast<double>(messages_of_one(t.what) - 1));
+        }
+    return gap && *gap >= 0.01 * *one ? gap : std::nullopt;
+}
+
+// What a fit to these times goes on from.
+void begin_fit(Profile& profile, const Fabric& fabric, const std::set<LinkKind>& kinds,
+               const std::vector<LinkTimes>& times, const std::string& how) {
+    for (const LinkKind kind : kinds) start(profile, fabric, kind, times);
+    const Profile started = profile;
+    for (const LinkKind kind : kinds)
+        if (const auto gap = gap_of(fabric, started, kind, times))
+            links_of(profile, kind).gap = {Seconds(four_digits(gap->value())),
+                                           how + " Single bytes to many ranks at once, against a single one."};
 }
 
 std::vector<Sample> samples_of(const Fabric& fabric, const std::vector<LinkTimes>& times) {
@@ -75,8 +91,8 @@ double error(const Fabric& fabric, const Profile& profile, const LinkTimes& t) {
 }
 
 // Of fits that held out a fifth of the shapes at a time: all-to-alls of many ranks take long to predict.
-std::vector<double> held_out_errors(const Profile& begin, const Fabric& fabric, const std::vector<Figure>& figures,
-                                    const std::vector<LinkTimes>& times) {
+std::vector<double> held_out_errors(const Profile& profile, const Fabric& fabric, const std::set<LinkKind>& kinds,
+                                    const std::vector<Figure>& figures, const std::vector<LinkTimes>& times) {
     constexpr std::size_t folds = 5;
     std::map<std::string, std::size_t> place;  // of a shape, in the order in which they were timed
     for (const LinkTimes& t : times) place.try_emplace(t.what.shape, place.size());
@@ -86,7 +102,8 @@ std::vector<double> held_out_errors(const Profile& begin, const Fabric& fabric, 
         std::vector<LinkTimes> others;
         std::remove_copy_if(times.begin(), times.end(), std::back_inserter(others), held);
         if (others.size() < figures.size()) continue;
-        Profile p = begin;
+        Profile p = profile;
+        begin_fit(p, fabric, kinds, others, "");
         fit(p, figures, samples_of(fabric, others), scale);
         for (const LinkTimes& t : times)
             if (held(t)) errors.push_back(error(fabric, p, t));
@@ -128,15 +145,11 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
         for (const Transfer& transfer : t.what.transfers) kinds.insert(link_kind(fabric, transfer.from, transfer.to));
     std::vector<Figure> figures;
     if (!profile.pcie) profile.pcie = profile.nvlink;
-    for (const LinkKind kind : kinds) {
-        start(profile, fabric, kind, times);
-        if (const auto gap = gap_of(fabric, kind, times); gap && *gap > Seconds{})
-            links_of(profile, kind).gap = {Seconds(four_digits(gap->value())),
-                                           how + " Single bytes to many ranks at once, against a single one."};
+    for (const LinkKind kind : kinds)
         for (Figure& f : link_figures(kind)) figures.push_back(std::move(f));
-    }
+    begin_fit(profile, fabric, kinds, times, how);
     if (times.size() < figures.size()) return {};
-    const ErrorSummary held_out = summary(held_out_errors(profile, fabric, figures, times));
+    const ErrorSummary held_out = summary(held_out_errors(profile, fabric, kinds, figures, times));
     fit(profile, figures, samples_of(fabric, times), scale);
     std::vector<double> ratios;
     ratios.reserve(times.size());

@@ -19,14 +19,15 @@ class Origin {
   public:
     explicit Origin(const CsvReader& csv) : csv_(csv) {
         for (const char* c : {"device", "system"})
-            if (device_.empty() && csv.has(c)) device_ = c;
+            if (csv.has(c)) devices_.emplace_back(c);
         for (const char* c : {"library_version", "dataset", "version"})
             if (version_.empty() && csv.has(c)) version_ = c;
     }
     [[nodiscard]] MeasuredRow row(Seconds measured) const {
         MeasuredRow r;
         r.line = csv_.line();
-        if (!device_.empty()) r.device = csv_.text(device_);
+        for (const std::string& c : devices_)
+            if (r.device.empty()) r.device = csv_.text(c);
         if (!version_.empty()) r.version = csv_.text(version_);
         r.measured = measured;
         return r;
@@ -34,7 +35,8 @@ class Origin {
 
   private:
     const CsvReader& csv_;
-    std::string device_, version_;
+    std::vector<std::string> devices_;  // columns: the first that says something counts
+    std::string version_;
 };
 
 ExpertLoadSpec load_spec(const CsvReader& csv) {

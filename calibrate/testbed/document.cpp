@@ -81,10 +81,12 @@ std::string table(const Json& document) {
     std::string text = fmt::format("{}: {}, {} hosts in network namespaces\n\n", j["name"].get<std::string>(),
                                    j["topology"]["name"].get<std::string>(), j["hosts"].size());
     text += fmt::format("links        {}\n", links_line(j));
-    text +=
-        fmt::format("TCP          {}, windows of {} ms, queues of {} ms, MTU {}\n",
-                    j["settings"]["congestion_control"].get<std::string>(), 1e3 * j["settings"].value("window_s", 0.0),
-                    1e3 * j["settings"]["queue_s"].get<double>(), j["settings"]["mtu_bytes"].get<int>());
+    const Json& settings = j["settings"];
+    text += fmt::format(
+        "TCP          {},{} queues of {} ms, MTU {}\n", settings["congestion_control"].get<std::string>(),
+        settings.contains("window_s") ? fmt::format(" windows of {} ms,", 1e3 * settings["window_s"].get<double>())
+                                      : std::string(),
+        1e3 * settings["queue_s"].get<double>(), settings["mtu_bytes"].get<int>());
     if (j.contains("cpu"))
         text += fmt::format(
             "CPU          all links full, both ways, need {:.2f} of {:.0f} cores; measured over {:.1f} s, {:.0f} MB\n",

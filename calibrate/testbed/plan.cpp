@@ -187,7 +187,8 @@ class Planner {
         add_class(acknowledgements, for_acknowledgements, 0);
         // IP packets below 64 bytes, of TCP with no flag but ACK.
         batch.add(
-            "filter add dev {} parent 1: pref 1 protocol ip u32 match u16 0 0xffc0 at 2 match u8 0x10 0xff at 33 "
+            "filter add dev {} parent 1: pref 1 protocol ip u32 match ip protocol 6 0xff match u16 0 0xffc0 at 2 match "
+            "u8 0x10 0xff at 33 "
             "flowid 1:{:x}",
             p.device, acknowledgements);
         const std::int64_t for_data = p.wire_bits_per_s - for_acknowledgements;

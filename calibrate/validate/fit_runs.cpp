@@ -149,25 +149,29 @@ std::set<LinkKind> kinds_of(const TopologySpec& topology) {
     return kinds;
 }
 
-// Times of one kind of machine say nothing of another's.
-std::string machine(const RunFacts& facts) {
-    return fmt::format("{} ({}; {})", facts.backend, facts.device, facts.messages);
-}
-
+// That runs are of one cluster and of one way to compute and to send: times of one say nothing of another's. Machines
+// of the same kind may differ in name: a cluster has several.
 std::set<LinkKind> check(const std::vector<MeasuredRun>& runs) {
     if (runs.size() < 3)
         throw InputError(
             fmt::format("--from: found {} runs, expected at least 3, of which each is held out in turn", runs.size()));
+    const auto name = [](const MeasuredRun& run) { return run.file.empty() ? run.scenario.name : run.file; };
     for (const MeasuredRun& run : runs) {
         if (run.dispatch_bytes == 0 || run.median_mean(Stage::dispatch) + run.median_mean(Stage::return_) <= 0)
-            throw InputError(fmt::format("--from: {}: found a run without messages, expected some", run.scenario.name));
+            throw InputError(fmt::format(
+                "{}: $.dispatch_bytes and $.runs: found no messages that took time, expected some", name(run)));
         if (!(run.scenario.topology == runs.front().scenario.topology))
-            throw InputError(fmt::format("--from: {}: found another topology than that of {}, expected the same",
-                                         run.scenario.name, runs.front().scenario.name));
+            throw InputError(fmt::format("{}: $.scenario.topology: found another one than in {}, expected the same",
+                                         name(run), name(runs.front())));
         const RunFacts &of = run.facts, &first = runs.front().facts;
-        if (of.backend != first.backend || of.device != first.device || of.messages != first.messages)
-            throw InputError(fmt::format("--from: {}: found a run on {}, expected one on {}, as {}", run.scenario.name,
-                                         machine(of), machine(first), runs.front().scenario.name));
+        const auto expect_same = [&](const char* key, const std::string& found, const std::string& expected) {
+            if (found != expected)
+                throw InputError(fmt::format("{}: $.{}: found \"{}\", expected \"{}\", as in {}", name(run), key, found,
+                                             expected, name(runs.front())));
+        };
+        expect_same("backend", of.backend, first.backend);
+        expect_same("device", of.device, first.device);
+        expect_same("messages", of.messages, first.messages);
     }
     return kinds_of(runs.front().scenario.topology);
 }

@@ -111,6 +111,8 @@ void PendingFile::commit() {
     temporary_.clear();
 }
 
+void expect_writable(const std::filesystem::path& path) { const PendingFile never_committed(path, ""); }
+
 void write_file(const std::filesystem::path& path, std::string_view content) { PendingFile(path, content).commit(); }
 
 }  // namespace moesim

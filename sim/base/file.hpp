@@ -27,6 +27,9 @@ class PendingFile {
     std::string temporary_;  // empty: has its name
 };
 
+// Throws what writing the file would throw, before the work for it is done. Leaves nothing behind.
+void expect_writable(const std::filesystem::path& path);
+
 // Writes the file whole or not at all: into a temporary file beside it, synced, then renamed over it.
 // Throws InputError, naming the file, where that fails; the old content is then still there.
 void write_file(const std::filesystem::path& path, std::string_view content);

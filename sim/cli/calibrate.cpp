@@ -14,6 +14,7 @@
 #include "base/file.hpp"
 #include "calibrate/base_profile.hpp"
 #include "calibrate/from_tables.hpp"
+#include "calibrate/predict.hpp"
 #include "calibrate/tables/read_table.hpp"
 #include "calibrate/validate/fit_runs.hpp"
 #include "cli/measure.hpp"
@@ -42,24 +43,24 @@ std::string today() {
                        static_cast<unsigned>(d.day()));
 }
 
-// The GPU to fit: the one that is asked for, or the only one in the tables.
-std::string chosen_gpu(const CalibrateArguments& o, const std::vector<MeasuredTable>& tables) {
+// The GPU to fit: the one that is asked for, that of the base profile, or the only one in the tables.
+std::string chosen_gpu(const CalibrateArguments& o, const std::optional<Profile>& base,
+                       const std::vector<MeasuredTable>& tables) {
     const auto there = gpus_in(tables);
+    const std::string of_base = base ? gpu_of(base->name) : std::string();
+    if (o.gpu && !of_base.empty() && *o.gpu != of_base)
+        throw InputError(fmt::format("--gpu: found \"{}\", expected {}, the GPU of --base", clipped(*o.gpu), of_base));
     if (o.gpu) {
         if (std::find(there.begin(), there.end(), *o.gpu) == there.end() && !there.empty())
             throw InputError(fmt::format("--gpu: found \"{}\", expected one that the tables name: {}", clipped(*o.gpu),
                                          fmt::join(there, ", ")));
         return *o.gpu;
     }
+    if (!of_base.empty()) return of_base;
     if (there.size() > 1)
         throw InputError(fmt::format("--gpu: found nothing, expected one of those that the tables name: {}",
                                      fmt::join(there, ", ")));
     return there.empty() ? std::string() : there.front();
-}
-
-Profile starting_profile(const CalibrateArguments& o, const std::string& gpu) {
-    if (!o.base) return base_profile(gpu);
-    return load_profile(*o.base);
 }
 
 // What belongs to one way of calibrating only is refused with the other, rather than left unread.
@@ -90,6 +91,11 @@ struct GivenFile {
 std::vector<GivenFile> read_given(const std::vector<std::string>& names) {
     std::vector<GivenFile> files;
     for (const std::string& name : names) files.push_back({name, read_file(name, max_table_bytes)});
+    for (auto f = files.begin(); f != files.end(); ++f)
+        for (auto before = files.begin(); before != f; ++before)
+            if (f->text == before->text)
+                throw InputError(fmt::format("--from: {}: found the very content of {}, expected each measurement once",
+                                             f->name, before->name));
     const auto is_run = [](const GivenFile& f) { return f.is_run(); };
     const auto run = std::find_if(files.begin(), files.end(), is_run);
     const auto other = std::find_if_not(files.begin(), files.end(), is_run);
@@ -107,7 +113,10 @@ void write_profile(const CalibrateArguments& o, const Profile& profile, const st
 void calibrate_from_runs(const CalibrateArguments& o, const std::vector<GivenFile>& files) {
     if (o.gpu) throw InputError("--gpu: found a value, expected none with runs");
     std::vector<MeasuredRun> runs;
-    for (const GivenFile& f : files) runs.push_back(parse_run(parse_json(f.text, f.name), f.name));
+    for (const GivenFile& f : files) {
+        runs.push_back(parse_run(parse_json(f.text, f.name), f.name));
+        runs.back().file = f.name;
+    }
     Profile base = runs.front().scenario.profile;
     if (o.base) base = load_profile(*o.base);
     if (o.name) base.name = *o.name;
@@ -132,6 +141,8 @@ void calibrate_from_runs(const CalibrateArguments& o, const std::vector<GivenFil
 
 void calibrate(const CalibrateArguments& o) {
     check(o);
+    expect_writable(o.out);
+    if (o.samples) expect_writable(*o.samples);
     if (o.backend) {
         measure_machine({*o.backend, o.scenario, o.samples, o.base, o.name, o.out, o.date.value_or(today()), o.quick});
         return;
@@ -143,7 +154,10 @@ void calibrate(const CalibrateArguments& o) {
     }
     std::vector<MeasuredTable> tables;
     for (const GivenFile& f : files) tables.push_back(parse_table(f.text, f.name));
-    Profile base = starting_profile(o, chosen_gpu(o, tables));
+    std::optional<Profile> given;
+    if (o.base) given = load_profile(*o.base);
+    const std::string gpu = chosen_gpu(o, given, tables);
+    Profile base = given ? *given : base_profile(gpu);
     if (o.name) base.name = *o.name;
     const FromTables fitted = fit_tables(base, tables, o.date.value_or(today()));
     std::string answer;

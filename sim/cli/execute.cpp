@@ -120,6 +120,12 @@ void write_answer(const ExecuteArguments& o, const Executed& done) {
 void execute_and_write(ExecuteArguments o) {
     o.command.execute.at_most = Seconds(o.time_limit);
     MpiSession session(o.command.execute.rank.computing);
+    together(session.transport(), [&] {
+        const bool writes = is_first(session.transport());
+        if (writes && o.out) expect_writable(*o.out);
+        if (writes && o.trace) expect_writable(*o.trace);
+        return writes;
+    });
     const auto done = execute_scenario(o.command, session);
     if (!done) return;
     write_answer(o, *done);

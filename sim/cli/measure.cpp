@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/machine_lacks.hpp"
 #include "calibrate/measure/device_profile.hpp"
 #include "calibrate/measure/measure_ranks.hpp"
 #include "calibrate/mpi/session.hpp"
@@ -21,6 +22,7 @@
 #include "cli/progress_bar.hpp"
 #include "cli/rank_device.hpp"
 #include "config/scenario_json.hpp"
+#include "topology/fabric.hpp"
 
 namespace moesim {
 namespace {
@@ -56,8 +58,12 @@ class Command {
             throw InputError(
                 "SCENARIO: found nothing, expected a scenario under mpirun, since links are held against its "
                 "topology");
-        on_ = rank_device(c_.backend, session.local_rank(), session.local_ranks());
         Transport& others = session.transport();
+        if (const std::size_t gpus = build_fabric(scenario_->topology).ranks(); gpus != others.ranks())
+            throw MachineLacks(
+                fmt::format("ranks: found {} (of mpirun), expected {}, as many as the scenario's topology has GPUs",
+                            others.ranks(), gpus));
+        on_ = rank_device(c_.backend, session.local_rank(), session.local_ranks());
         const bool first = others.rank() == RankId(0);
         shows_ = first;
         if (first) measure_kernels(session.host(), session.local_ranks());

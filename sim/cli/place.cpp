@@ -40,6 +40,7 @@ SearchProgress shown_search() {
 
 void place(const PlaceArguments& o) {
     const PlannerMethod& method = planner_method(o.method);
+    if (!o.out.empty()) expect_writable(o.out);
     const Scenario scenario = load_scenario(o.scenario);
     const PlannerProblem problem = planner_problem(scenario, o.scenario, o.planning.planning);
     const TemporaryFolder temporary;

@@ -113,7 +113,7 @@ void add_testbed_command(CLI::App& app) {
 
     CLI::App* run = group->add_subcommand("run", "Runs a program under mpirun, rank r on the testbed's host r");
     add_place(*run, options);
-    run->add_option("-n,--np", options->ranks, "how many ranks (all)")->check(CLI::PositiveNumber);
+    run->add_option("-n,--np", options->ranks, "how many ranks (all)")->check(CLI::Range(1, 100'000));
     run->add_option("COMMAND", options->command, "after --, with its arguments")->required();
     run->callback([options] {
         testbed::run(testbed::document_of(options->request.root, options->request.name), options->ranks,

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "network/collectives/tree.hpp"
+#include "network/send_gaps.hpp"
 
 namespace moesim {
 namespace {
@@ -31,7 +32,12 @@ Task message_task(const Message& m, const Label& label, NetworkKind network, con
     t.label = at_rank(label, m.from);
     t.peer = m.to;
     t.bytes = m.bytes;
-    t.latency = model.latency(route) + m.delay;
+    t.gap = model.gap(route) * static_cast<double>(m.parts);
+    t.over = model.class_of(route);
+    // A message of several parts begins with its last one, as if the others went with it.
+    const Seconds before = m.delay + model.gap(route) * static_cast<double>(m.parts - 1);
+    if (way == Way::cluster) t.before_start_up = before;
+    t.latency = before + model.latency(route);
     t.cap = std::min(m.cap, model.cap(route));
     t.way = way;
     t.kind = network == NetworkKind::bound ? TaskKind::delay : TaskKind::transfer;
@@ -61,17 +67,20 @@ void add_messages(TaskGraph& graph, const CollectiveEnds& ends, const Label& lab
 class MessageSetBound {
   public:
     MessageSetBound(const Fabric& fabric, const MessageModel& model)
-        : fabric_(fabric), model_(model), loads_(fabric, model) {}
+        : fabric_(fabric), model_(model), loads_(fabric, model), gaps_(model) {}
 
     void add(const Message& m) {
-        const Seconds latency = model_.latency(fabric_.route(m.from, m.to));
+        const Route route = fabric_.route(m.from, m.to);
+        const Seconds latency = model_.latency(route);
         least_latency_ = empty_ ? latency : std::min(least_latency_, latency);
         empty_ = false;
         loads_.add({m.from, m.to, m.bytes});
+        gaps_.add(m.from, route, m.parts);
     }
     Seconds take() {
-        const Seconds bound = empty_ ? Seconds{} : least_latency_ + loads_.busiest();
+        const Seconds bound = empty_ ? Seconds{} : least_latency_ + std::max(loads_.busiest(), gaps_.last());
         loads_.clear();
+        gaps_.clear();
         empty_ = true;
         return bound;
     }
@@ -80,6 +89,7 @@ class MessageSetBound {
     const Fabric& fabric_;
     const MessageModel& model_;
     LinkLoads loads_;
+    SendGaps gaps_;
     Seconds least_latency_;
     bool empty_ = true;
 };

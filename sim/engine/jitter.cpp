@@ -1,7 +1,5 @@
 #include "engine/jitter.hpp"
 
-#include <algorithm>
-
 #include "base/quantiles.hpp"
 #include "base/random.hpp"
 
@@ -21,9 +19,7 @@ void add_jitter(TaskGraph& graph, const Fabric& fabric, const MessageModel& mess
         if (!link.jitter) continue;
         RandomStream random(stream_key(seed, jitter_purpose), id);
         const double factor = quantile(link.jitter->value, random.uniform());
-        // Of a message by the cluster's own links the rest is what its sender does before: copies, other messages.
-        const Seconds start_up = t.way == Way::cluster ? std::min(t.latency, messages.latency(route)) : t.latency;
-        graph.set_latency(id, t.latency - start_up + start_up * factor);
+        graph.set_latency(id, t.before_start_up + (t.latency - t.before_start_up) * factor);
     }
 }
 

@@ -2,17 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
 #include "base/error.hpp"
+#include "network/alltoall/turn.hpp"
 
 namespace moesim {
 namespace {
+
+// What becomes possible within so long is taken for simultaneous: rounding, and in which order a network tells of ends,
+// should not decide who sends first. Start-ups are longer, so that nothing begins later for it.
+constexpr Seconds same_moment(1e-9);
 
 class Runner {
   public:
     Runner(const TaskGraph& graph, const Ways& ways, const NetworkSpec& network, const std::vector<SpeedChange>& speeds,
            const OnProgress& progress)
         : tasks_(graph.tasks()), progress_(progress), times_(tasks_.size()), waits_(tasks_.size()),
-          first_successor_(tasks_.size() + 1), cluster_(ways, network, speeds, [this](TaskId id) { end(id); }) {
+          first_successor_(tasks_.size() + 1), ranks_(ways.fabric(Way::cluster).ranks()),
+          cluster_(ways, network, speeds, [this](TaskId id) { end(id); }) {
         index_edges(graph.edges());
     }
 
@@ -52,11 +62,35 @@ class Runner {
                 if (task.duration > Seconds{}) return cluster_.after(task.duration, [this, id] { end(id); });
                 break;
             case TaskKind::transfer:
-                if (task.latency > Seconds{}) return cluster_.after(task.latency, [this, id] { start_flow(id); });
-                return start_flow(id);
+                if (task.gap == Seconds{}) return start_up(id, task.latency);
+                if (to_send_.empty()) cluster_.after(same_moment, [this] { send(); });
+                to_send_.push_back(id);
+                return;
             case TaskKind::join: break;
         }
         instant_.push_back(id);
+    }
+
+    void start_up(TaskId id, Seconds latency) {
+        if (latency > Seconds{}) return cluster_.after(latency, [this, id] { start_flow(id); });
+        start_flow(id);
+    }
+
+    // Of messages that may begin in the same moment each begins a gap after its sender's last one, in turn.
+    void send() {
+        std::vector<TaskId> now;
+        now.swap(to_send_);
+        const auto place = [&](TaskId id) {
+            return std::pair(turn_of(tasks_[id].label.rank, tasks_[id].peer, ranks_), id);
+        };
+        std::sort(now.begin(), now.end(), [&](TaskId a, TaskId b) { return place(a) < place(b); });
+        for (const TaskId id : now) {
+            const Task& task = tasks_[id];
+            Seconds& next = may_send_[{task.label.rank, task.over}];
+            const Seconds begins = std::max(next, times_[id].start);
+            next = begins + task.gap;
+            start_up(id, begins + task.latency - cluster_.now());
+        }
     }
 
     void start_flow(TaskId id) {
@@ -99,6 +133,9 @@ class Runner {
     std::vector<std::size_t> first_successor_;  // [task]: where its successors begin
     std::vector<TaskId> successors_;
     std::vector<TaskId> instant_;  // begun, take no time, not ended yet
+    std::vector<TaskId> to_send_;  // transfers that wait for nothing but the gaps after others
+    std::map<std::pair<RankId, LinkClass>, Seconds> may_send_;  // when a rank may begin its next one
+    std::size_t ranks_;
     std::size_t ended_ = 0;
     SimulatedCluster cluster_;
 };

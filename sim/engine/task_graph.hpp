@@ -39,6 +39,9 @@ struct Task {
     RankId peer;                     // transfer: to whom (label.rank sends)
     Seconds duration;                // compute (at nominal speed), delay
     Seconds latency;                 // transfer: before its first byte moves
+    Seconds before_start_up;         // transfer: of it, what its sender does before, such as copying
+    Seconds gap;                     // transfer: the sender's next one over such links begins no sooner after it
+    LinkClass over{};                // transfer: the class of links that keeps gaps of its own
     Bytes bytes;                     // transfer
     BytesPerSecond cap = unlimited;  // transfer: the most that it gets of the links
 };

@@ -14,7 +14,6 @@ class MessageModel {
     // shares out links at other capacities than these, so that each message has to be held to what it attains.
     MessageModel(const Fabric& fabric, const Profile& profile, bool capped = false);
 
-    [[nodiscard]] const Fabric& fabric() const { return fabric_; }
     // Usable rate of each link: its capacity times the efficiency of its class.  [link]
     [[nodiscard]] const std::vector<BytesPerSecond>& capacity() const { return capacity_; }
     [[nodiscard]] BytesPerSecond capacity(LinkId link) const { return capacity_[link.value()]; }

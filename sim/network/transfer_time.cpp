@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
 #include "network/fluid/fluid_network.hpp"
+#include "network/send_gaps.hpp"
 
 namespace moesim {
 namespace {
@@ -20,17 +19,11 @@ struct Flow {
 // In the order of their starts.
 std::vector<Flow> flows_of(const Fabric& fabric, const MessageModel& messages, std::span<const Transfer> transfers) {
     std::vector<Flow> flows;
-    std::map<std::pair<RankId, LinkClass>, Seconds> begun;  // of a sender: the gaps of what it has begun
+    SendGaps gaps(messages);
     for (const Transfer& t : transfers) {
         if (t.from == t.to || t.bytes == Bytes{}) continue;
         const Route route = fabric.route(t.from, t.to);
-        Seconds start = messages.latency(route);
-        if (const Seconds gap = messages.gap(route); gap > Seconds{}) {
-            Seconds& gaps = begun[{t.from, messages.class_of(route)}];
-            start += gaps;
-            gaps += gap;
-        }
-        flows.push_back({start.value(), t});
+        flows.push_back({(messages.latency(route) + gaps.add(t.from, route)).value(), t});
     }
     std::stable_sort(flows.begin(), flows.end(), [](const Flow& a, const Flow& b) { return a.start < b.start; });
     return flows;

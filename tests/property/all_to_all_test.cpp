@@ -175,6 +175,42 @@ TEST_CASE("a rank has no more messages under way than its window", "[all-to-all]
         }
 }
 
+TEST_CASE("a rank's messages arrive no faster than the gaps between them let them begin", "[all-to-all]") {
+    for (const Algorithm a :
+         {Algorithm::direct, Algorithm::pairwise, Algorithm::hierarchical, Algorithm::rail, Algorithm::low_latency})
+        for (std::uint64_t i = 0; i < 20; ++i) {
+            INFO(name(a) << " on random_scenario(" << i << ")");
+            Case c(i, a);
+            const double inside = 1e-6 * static_cast<double>(1 + i % 3), between = 1e-6 * static_cast<double>(i % 5);
+            c.scenario.profile.nvlink.gap = {Seconds(inside), "made up"};
+            c.scenario.profile.nic.gap = {Seconds(between), "made up"};
+            if (c.scenario.profile.pcie) c.scenario.profile.pcie->gap = {Seconds(inside), "made up"};
+            const MessageModel model(c.fabric, c.scenario.profile);
+            for (const auto* messages : {&c.out, &c.back}) {
+                const auto arrivals = arrivals_of(*messages, c.scenario.topology, c.scenario.profile);
+                REQUIRE(arrivals.size() == messages->size());
+                // However they are ordered, when some of a rank's messages have arrived the last of them has begun,
+                // after a gap for each part but the first.
+                std::map<std::pair<RankId, LinkClass>, std::vector<std::pair<double, double>>> of_sender;
+                for (std::size_t m = 0; m < messages->size(); ++m) {
+                    const Message& one = (*messages)[m];
+                    const Route route = c.fabric.route(one.from, one.to);
+                    of_sender[{one.from, model.class_of(route)}].emplace_back(
+                        arrivals[m], model.gap(route).value() * static_cast<double>(one.parts));
+                }
+                for (auto& [sender, sent] : of_sender) {
+                    std::sort(sent.begin(), sent.end());
+                    double gaps = 0;
+                    for (const auto& [arrival, parts] : sent) {
+                        gaps += parts;
+                        const double of_one = sender.second == LinkClass::nic ? between : inside;
+                        CHECK(arrival >= gaps - of_one - 1e-12);
+                    }
+                }
+            }
+        }
+}
+
 TEST_CASE("two levels send between nodes what has to go there, and no more", "[all-to-all]") {
     for (std::uint64_t i = 0; i < cases; ++i) {
         INFO("random_scenario(" << i << ")");

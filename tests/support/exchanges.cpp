@@ -26,19 +26,26 @@ Exchange even_exchange(const RankGrid& grid, std::int64_t rows) {
     return x;
 }
 
-double time_of(const std::vector<Message>& messages, const TopologySpec& topology, const Profile& profile) {
+std::vector<double> arrivals_of(const std::vector<Message>& messages, const TopologySpec& topology,
+                                const Profile& profile) {
     const auto run = [&] {
         const Fabric fabric = build_fabric(topology);
         const Ways ways(fabric, profile);
         TaskGraph graph;
         const CollectiveEnds ends = add_collective_ends(graph, {}, fabric.ranks());
         add_transfers(graph, ends, {}, messages, fabric, ways.shared());
-        double last = 0;
-        for (const TaskTime& t : run_tasks(graph, ways, NetworkSpec{NetworkKind::simgrid, 0}, {}, {}).tasks)
-            last = std::max(last, t.finish.value());
-        return nlohmann::json(last);
+        const auto times = run_tasks(graph, ways, NetworkSpec{NetworkKind::simgrid, 0}, {}, {}).tasks;
+        std::vector<double> arrivals;
+        for (TaskId id = 0; id < graph.tasks().size(); ++id)
+            if (graph.tasks()[id].kind == TaskKind::transfer) arrivals.push_back(times[id].finish.value());
+        return nlohmann::json(arrivals);
     };
-    return in_child(run).get<double>();
+    return in_child(run).get<std::vector<double>>();
+}
+
+double time_of(const std::vector<Message>& messages, const TopologySpec& topology, const Profile& profile) {
+    const std::vector<double> arrivals = arrivals_of(messages, topology, profile);
+    return arrivals.empty() ? 0 : *std::max_element(arrivals.begin(), arrivals.end());
 }
 
 Exchange random_exchange(const Scenario& s, const Fabric& fabric, Dedup dedup, std::uint64_t seed) {

@@ -196,6 +196,7 @@ Scenario random_scenario(std::uint64_t number) {
     if (replicated.below(4) == 0) s.placement = random_replicas(replicated, number, s);
     RandomStream spaced(stream_key(20, 3), number);
     if (spaced.below(4) == 0) s.profile.nic.gap = {Seconds(1e-7 * spaced.below(30)), "made up"};
+    if (spaced.below(4) == 0) s.profile.nvlink.gap = {Seconds(1e-7 * spaced.below(30)), "made up"};
     return s;
 }
 

@@ -6,6 +6,7 @@
 
 #include "calibrate/base_profile.hpp"
 #include "calibrate/predict.hpp"
+#include "calibrate/tables/read_table.hpp"
 #include "support/catch.hpp"
 #include "support/expert_kernels.hpp"
 #include "support/program.hpp"
@@ -124,4 +125,33 @@ TEST_CASE("bad tables end with 2 and leave no profile", "[calibrate]") {
     CHECK(run_process({"calibrate", "--from", two, "--gpu", "H100", "-o", out}).exit_code ==
           2);  // two calls are too few
     CHECK_FALSE(std::filesystem::exists(out));
+    // The base says which GPU it is of.
+    const std::string base = std::string(MOESIM_SOURCE_DIR) + "/topologies/profiles/a100-sxm.json";
+    const auto other = run_process({"calibrate", "--from", two, "--gpu", "H100", "--base", base, "-o", out});
+    CHECK(other.exit_code == 2);
+    CHECK(other.err == "moesim: --gpu: found \"H100\", expected A100, the GPU of --base\n");
+    const auto of_base = run_process({"calibrate", "--from", two, "--base", base, "-o", out});
+    CHECK(of_base.err.find("1 calls are too few for 8 figures") != std::string::npos);
+    // A copy of a table has nothing new.
+    const std::string copy = folder.write("copy.csv", slurp(two)).string();
+    CHECK(run_process({"calibrate", "--from", two, copy, "--gpu", "H100", "-o", out}).err ==
+          "moesim: --from: " + copy + ": found the very content of " + two + ", expected each measurement once\n");
+    // Found before anything is done.
+    CHECK(run_process({"calibrate", "--from", "/missing.csv", "-o", "/missing/p.json"}).err ==
+          "moesim: /missing/p.json: cannot create: No such file or directory\n");
+    CHECK_FALSE(std::filesystem::exists(out));
+}
+
+TEST_CASE("a row that names no device is of its system", "[calibrate]") {
+    const Folder folder;
+    const std::string table =
+        folder
+            .write("nccl.csv",
+                   "system,device,op,dtype,num_gpus,bytes,latency_us\n"
+                   "h100_sxm,,alltoall,half,8,1024,9\nh100_sxm,NVIDIA A100,alltoall,half,8,1024,9\n")
+            .string();
+    const auto rows = read_table(table).rows;
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].device == "h100_sxm");
+    CHECK(rows[1].device == "NVIDIA A100");
 }

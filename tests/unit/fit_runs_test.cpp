@@ -100,19 +100,26 @@ TEST_CASE("runs that cannot be fitted to are refused") {
     MeasuredRun silent = measured(8), elsewhere = measured(8);
     silent.dispatch_bytes = 0;
     CHECK_THROWS_WITH(fit({measured(8), measured(16), silent})(),
-                      "--from: 8 tokens: found a run without messages, expected some");
+                      "8 tokens: $.dispatch_bytes and $.runs: found no messages that took time, expected some");
     MeasuredRun timeless = measured(8);
     for (RunSample& repeat : timeless.runs) repeat.mean_s = {};
     CHECK_THROWS_WITH(fit({measured(8), measured(16), timeless})(),
-                      "--from: 8 tokens: found a run without messages, expected some");
+                      "8 tokens: $.dispatch_bytes and $.runs: found no messages that took time, expected some");
     elsewhere.scenario.topology = one_switch(4);
     CHECK_THROWS_WITH(fit({measured(16), measured(32), elsewhere})(),
-                      "--from: 8 tokens: found another topology than that of 16 tokens, expected the same");
+                      "8 tokens: $.scenario.topology: found another one than in 16 tokens, expected the same");
     MeasuredRun core = measured(16), gpu = measured(8);
     core.facts = {"cpu", "1 thread", "Open MPI", {}, ""};
     gpu.facts = {"cuda", "H100", "NCCL", {}, ""};
-    CHECK_THROWS_WITH(
-        fit({core, core, gpu})(),
-        "--from: 8 tokens: found a run on cuda (H100; NCCL), expected one on cpu (1 thread; Open MPI), as "
-        "16 tokens");
+    CHECK_THROWS_WITH(fit({core, core, gpu})(),
+                      "8 tokens: $.backend: found \"cuda\", expected \"cpu\", as in 16 tokens");
+    gpu.facts = core.facts;
+    gpu.facts.device = "4 threads";
+    core.file = "core.json", gpu.file = "gpu.json";
+    CHECK_THROWS_WITH(fit({core, core, gpu})(),
+                      "gpu.json: $.device: found \"4 threads\", expected \"1 thread\", as in core.json");
+    gpu.facts = core.facts;
+    gpu.facts.messages = "MPICH";
+    CHECK_THROWS_WITH(fit({core, core, gpu})(),
+                      "gpu.json: $.messages: found \"MPICH\", expected \"Open MPI\", as in core.json");
 }

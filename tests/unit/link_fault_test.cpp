@@ -1,5 +1,9 @@
 // Links that lose capacity, flap and fail, in cases worked out by hand; start-ups that vary.
 #include "engine/jitter.hpp"
+
+#include <array>
+
+#include "engine/collective.hpp"
 #include "network/detour.hpp"
 #include "network/link_faults.hpp"
 #include "support/catch.hpp"
@@ -175,7 +179,9 @@ TEST_CASE("start-ups vary by the profile's quantiles, and by nothing else than t
         TaskGraph g;
         for (int i = 0; i < 4000; ++i) g.add(transfer(0, 1, 1, 1e-6));
         g.add(compute(0, 1));
-        g.add(transfer(0, 1, 1, 6e-6));
+        Task late = transfer(0, 1, 1, 6e-6);
+        late.before_start_up = Seconds(5e-6);
+        g.add(late);
         add_jitter(g, fabric, MessageModel(fabric, p), seed);
         std::vector<double> all;
         for (const Task& t : g.tasks()) all.push_back(t.latency.value());
@@ -194,4 +200,25 @@ TEST_CASE("start-ups vary by the profile's quantiles, and by nothing else than t
     CHECK((a[4001] >= 6e-6 && a[4001] <= 8e-6));
     CHECK(latencies(1) == a);
     CHECK(latencies(2) != a);
+}
+
+TEST_CASE("each step of a ring has a start-up that varies") {
+    // Of two ranks: there and back, two steps of 1 us each way around, all three times as long.
+    Profile p = ideal_profile();
+    p.nvlink.overhead.value = Seconds(1e-6);
+    p.nvlink.jitter = {{3, 3}, "test"};
+    const Fabric fabric = build_fabric(one_switch(2));
+    const MessageModel model(fabric, p);
+    TaskGraph g;
+    const std::array<RankId, 2> ranks = {RankId(0), RankId(1)};
+    const std::array<TaskId, 2> before = {g.add(compute(0, 1)), g.add(compute(1, 1))};
+    add_ring_all_reduce(g, {}, ranks, before, Bytes(100), 1, NetworkKind::fluid, fabric, model);
+    add_jitter(g, fabric, model, 1);
+    std::size_t transfers = 0;
+    for (const Task& t : g.tasks()) {
+        if (t.kind != TaskKind::transfer) continue;
+        ++transfers;
+        CHECK(t.latency.value() == is(6e-6));
+    }
+    CHECK(transfers == 2);
 }

@@ -152,7 +152,8 @@ TEST_CASE("two hosts at one switch, command by command", "[testbed]") {
           "class add dev l0 parent 1:1 classid 1:2 htb rate 10073759bit ceil 100737595bit burst 9014 cburst 25000 "
           "quantum 9014 prio 0\n"
           "qdisc add dev l0 parent 1:2 bfifo limit 25025000\n"
-          "filter add dev l0 parent 1: pref 1 protocol ip u32 match u16 0 0xffc0 at 2 match u8 0x10 0xff at 33 flowid "
+          "filter add dev l0 parent 1: pref 1 protocol ip u32 match ip protocol 6 0xff match u16 0 0xffc0 at 2 match "
+          "u8 0x10 0xff at 33 flowid "
           "1:2\n"
           "class add dev l0 parent 1:1 classid 1:3 htb rate 90663836bit ceil 100737595bit burst 9014 cburst 25000 "
           "quantum 9014 prio 1\n"
@@ -163,7 +164,8 @@ TEST_CASE("two hosts at one switch, command by command", "[testbed]") {
           "class add dev l2 parent 1:1 classid 1:2 htb rate 10073759bit ceil 100737595bit burst 9014 cburst 25000 "
           "quantum 9014 prio 0\n"
           "qdisc add dev l2 parent 1:2 bfifo limit 25025000\n"
-          "filter add dev l2 parent 1: pref 1 protocol ip u32 match u16 0 0xffc0 at 2 match u8 0x10 0xff at 33 flowid "
+          "filter add dev l2 parent 1: pref 1 protocol ip u32 match ip protocol 6 0xff match u16 0 0xffc0 at 2 match "
+          "u8 0x10 0xff at 33 flowid "
           "1:2\n"
           "class add dev l2 parent 1:1 classid 1:3 htb rate 90663836bit ceil 100737595bit burst 9014 cburst 25000 "
           "quantum 9014 prio 1\n"
@@ -174,7 +176,8 @@ TEST_CASE("two hosts at one switch, command by command", "[testbed]") {
           "class add dev l1 parent 1:1 classid 1:2 htb rate 10073759bit ceil 100737595bit burst 9014 cburst 25000 "
           "quantum 9014 prio 0\n"
           "qdisc add dev l1 parent 1:2 bfifo limit 25025000\n"
-          "filter add dev l1 parent 1: pref 1 protocol ip u32 match u16 0 0xffc0 at 2 match u8 0x10 0xff at 33 flowid "
+          "filter add dev l1 parent 1: pref 1 protocol ip u32 match ip protocol 6 0xff match u16 0 0xffc0 at 2 match "
+          "u8 0x10 0xff at 33 flowid "
           "1:2\n"
           "class add dev l1 parent 1:1 classid 1:10 htb rate 90663836bit ceil 100737595bit burst 9014 cburst 25000 "
           "quantum 9014 prio 1\n"
@@ -186,7 +189,8 @@ TEST_CASE("two hosts at one switch, command by command", "[testbed]") {
           "class add dev l3 parent 1:1 classid 1:2 htb rate 10073759bit ceil 100737595bit burst 9014 cburst 25000 "
           "quantum 9014 prio 0\n"
           "qdisc add dev l3 parent 1:2 bfifo limit 25025000\n"
-          "filter add dev l3 parent 1: pref 1 protocol ip u32 match u16 0 0xffc0 at 2 match u8 0x10 0xff at 33 flowid "
+          "filter add dev l3 parent 1: pref 1 protocol ip u32 match ip protocol 6 0xff match u16 0 0xffc0 at 2 match "
+          "u8 0x10 0xff at 33 flowid "
           "1:2\n"
           "class add dev l3 parent 1:1 classid 1:10 htb rate 90663836bit ceil 100737595bit burst 9014 cburst 25000 "
           "quantum 9014 prio 1\n"
@@ -380,6 +384,7 @@ TEST_CASE("ranks start on hosts of their own numbers", "[testbed]") {
     CHECK(document["hosts"][1]["cpus"] == 0.25);
     CHECK(document["links"].size() == 4);
     CHECK(document["mpirun"][0] == "mpirun");
+    CHECK(document["mpirun"].dump().find("\"-x\",\"MOESIM_TESTBED=t\"") != std::string::npos);
     CHECK(table(document).find("4 of 100 Mbit/s") != std::string::npos);
 }
 

@@ -5,7 +5,6 @@
 #include "network/alltoall/direct.hpp"
 #include "network/alltoall/hierarchical.hpp"
 #include "network/alltoall/low_latency.hpp"
-#include "network/alltoall/message_gap.hpp"
 #include "network/alltoall/pairwise.hpp"
 #include "network/alltoall/rail.hpp"
 
@@ -19,13 +18,8 @@ std::vector<Message> AllToAll::give_back(const Exchange& exchange, Bytes row) co
     return held_back(mirrored(messages(exchange, row)));
 }
 
-void AllToAll::keep_gaps(const Fabric& fabric, const Profile& profile) {
-    if (profile.nvlink.gap || profile.nic.gap || (profile.pcie && profile.pcie->gap)) gaps_.emplace(fabric, profile);
-}
-
 std::vector<Message> AllToAll::held_back(std::vector<Message> all) const {
     hold_back(all);
-    if (gaps_) keep_message_gaps(all, *gaps_);
     return all;
 }
 
@@ -35,10 +29,8 @@ std::vector<Message> AllToAll::messages(const Exchange& exchange, Bytes row) con
 
 std::vector<std::int64_t> AllToAll::staged_rows(const Exchange& exchange) const { return exchange.forwarded_rows; }
 
-namespace {
-
-std::unique_ptr<AllToAll> make(const DispatchSpec& dispatch, const Profile& profile, const RankGrid& grid,
-                               const Fabric& fabric) {
+std::unique_ptr<const AllToAll> make_all_to_all(const DispatchSpec& dispatch, const Profile& profile,
+                                                const RankGrid& grid, const Fabric& fabric) {
     const auto window = static_cast<std::size_t>(dispatch.window);
     switch (dispatch.algorithm) {
         case Algorithm::direct: return std::make_unique<DirectAllToAll>();
@@ -51,16 +43,6 @@ std::unique_ptr<AllToAll> make(const DispatchSpec& dispatch, const Profile& prof
         case Algorithm::chosen: break;
     }
     throw InternalError("an all-to-all whose algorithm was never chosen");
-}
-
-}  // namespace
-
-std::unique_ptr<const AllToAll> make_all_to_all(const DispatchSpec& dispatch, const Profile& profile,
-                                                const RankGrid& grid, const Fabric& fabric) {
-    std::unique_ptr<AllToAll> made = make(dispatch, profile, grid, fabric);
-    // What a library's calls were fitted to has whatever is between its messages in it.
-    if (dispatch.library == Library::none) made->keep_gaps(fabric, profile);
-    return made;
 }
 
 }  // namespace moesim

@@ -1,7 +1,6 @@
 #pragma once
 // How an exchange is sent: who sends what to whom, after what, and at what price. One file an algorithm.
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "config/dispatch_spec.hpp"
@@ -24,9 +23,6 @@ class AllToAll {
     AllToAll(const AllToAll&) = delete;
     AllToAll& operator=(const AllToAll&) = delete;
 
-    // From now on messages keep the profile's gaps, where it has any (message_gap.hpp). The fabric is referred to.
-    void keep_gaps(const Fabric& fabric, const Profile& profile);
-
     // The messages of a dispatch of rows of `row` bytes. Each comes after those that it waits for.
     [[nodiscard]] std::vector<Message> dispatch(const Exchange& exchange, Bytes row) const;
     // Those of the return: the dispatch's messages backwards.
@@ -42,7 +38,6 @@ class AllToAll {
     // What holds a rank's messages back beyond that.
     virtual void hold_back(std::vector<Message>&) const {}
     [[nodiscard]] std::vector<Message> held_back(std::vector<Message> all) const;
-    std::optional<MessageModel> gaps_;
 };
 
 // Grid and fabric are referred to. `algorithm` is not Algorithm::chosen.

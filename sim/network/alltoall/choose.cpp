@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "network/alltoall/all_to_all.hpp"
 #include "network/busiest_link.hpp"
+#include "network/send_gaps.hpp"
 #include "workload/purpose.hpp"
 
 namespace moesim {
@@ -33,6 +34,7 @@ std::vector<ExpertIndex> even_choices(const ModelSpec& model, std::int64_t token
 
 Seconds least_time(const std::vector<Message>& messages, const Fabric& fabric, const MessageModel& model) {
     LinkLoads loads(fabric, model);
+    SendGaps gaps(model);
     std::vector<Seconds> ends(messages.size());
     Seconds chain;
     std::optional<Seconds> least_latency;
@@ -46,8 +48,9 @@ Seconds least_time(const std::vector<Message>& messages, const Fabric& fabric, c
         chain = std::max(chain, ends[i]);
         least_latency = std::min(least_latency.value_or(latency), latency);
         loads.add({m.from, m.to, m.bytes});
+        gaps.add(m.from, route, m.parts);
     }
-    return std::max(chain, least_latency.value_or(Seconds{}) + loads.busiest());
+    return std::max(chain, least_latency.value_or(Seconds{}) + std::max(loads.busiest(), gaps.last()));
 }
 
 DispatchSpec chosen_dispatch(const Scenario& s, const Placement& placement, const Fabric& fabric) {
