@@ -89,6 +89,7 @@ MeasuredRun summarize(Execution& done, RunFacts facts) {
     for (std::size_t r = 0; r < run.rank_s.size(); ++r)
         for (std::size_t s = 0; s < stage_count; ++s) {
             std::vector<double> values;
+            values.reserve(all.size());
             for (const Metrics& m : all) values.push_back(m.stages[s].per_rank[r].value());
             run.rank_s[r][s] = median_of(std::move(values));
         }

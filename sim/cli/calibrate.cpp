@@ -47,7 +47,7 @@ std::string today() {
 std::string chosen_gpu(const CalibrateArguments& o, const std::optional<Profile>& base,
                        const std::vector<MeasuredTable>& tables) {
     const auto there = gpus_in(tables);
-    const std::string of_base = base ? gpu_of(base->name) : std::string();
+    std::string of_base = base ? gpu_of(base->name) : std::string();
     if (o.gpu && !of_base.empty() && *o.gpu != of_base)
         throw InputError(fmt::format("--gpu: found \"{}\", expected {}, the GPU of --base", clipped(*o.gpu), of_base));
     if (o.gpu) {
@@ -90,6 +90,7 @@ struct GivenFile {
 // Throws InputError where some are what moesim execute wrote and others are not.
 std::vector<GivenFile> read_given(const std::vector<std::string>& names) {
     std::vector<GivenFile> files;
+    files.reserve(names.size());
     for (const std::string& name : names) files.push_back({name, read_file(name, max_table_bytes)});
     for (auto f = files.begin(); f != files.end(); ++f)
         for (auto before = files.begin(); before != f; ++before)
@@ -113,6 +114,7 @@ void write_profile(const CalibrateArguments& o, const Profile& profile, const st
 void calibrate_from_runs(const CalibrateArguments& o, const std::vector<GivenFile>& files) {
     if (o.gpu) throw InputError("--gpu: found a value, expected none with runs");
     std::vector<MeasuredRun> runs;
+    runs.reserve(files.size());
     for (const GivenFile& f : files) {
         runs.push_back(parse_run(parse_json(f.text, f.name), f.name));
         runs.back().file = f.name;
@@ -153,6 +155,7 @@ void calibrate(const CalibrateArguments& o) {
         return;
     }
     std::vector<MeasuredTable> tables;
+    tables.reserve(files.size());
     for (const GivenFile& f : files) tables.push_back(parse_table(f.text, f.name));
     std::optional<Profile> given;
     if (o.base) given = load_profile(*o.base);
