@@ -9,12 +9,10 @@
 #include <limits>
 
 #include "base/machine_lacks.hpp"
+#include "calibrate/testbed/launch.hpp"
 
 namespace moesim {
 namespace {
-
-// What moesim testbed run says to its ranks (testbed/launch.cpp).
-constexpr auto testbed_variable = "MOESIM_TESTBED";
 
 int as_count(std::size_t bytes) {
     if (bytes > static_cast<std::size_t>(std::numeric_limits<int>::max()))
@@ -135,7 +133,7 @@ class MpiTransport final : public Transport {
     }
 
     bool own_clock_;  // MPI's, not the machine's
-    bool on_testbed_ = std::getenv(testbed_variable) != nullptr;
+    bool on_testbed_ = std::getenv(testbed::environment_variable) != nullptr;
     RankId rank_;
     std::size_t ranks_ = 1;
     Seconds ahead_;

@@ -51,8 +51,7 @@ std::vector<std::string> mpirun_arguments(const Plan& plan, const std::filesyste
     set("btl_tcp_free_list_num", "2");  // of buffers of that size, as many at a time
     set("btl_tcp_free_list_inc", "2");
     set("mpi_yield_when_idle", "1");  // there are more ranks than cores
-    // So that ranks know that messages go on without them (mpi/session.cpp).
-    all.insert(all.end(), {"-x", "MOESIM_TESTBED=" + plan.name});
+    all.insert(all.end(), {"-x", fmt::format("{}={}", environment_variable, plan.name)});
     return all;
 }
 

@@ -8,6 +8,9 @@
 
 namespace moesim::testbed {
 
+// Ranks of a testbed find it in their environment, and know by it that messages go on while nobody looks.
+inline constexpr auto environment_variable = "MOESIM_TESTBED";
+
 // "gpu0 slots=1" and so on: in the order of ranks.
 std::string host_file(const Plan& plan);
 

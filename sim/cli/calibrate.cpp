@@ -143,12 +143,11 @@ void calibrate_from_runs(const CalibrateArguments& o, const std::vector<GivenFil
 
 void calibrate(const CalibrateArguments& o) {
     check(o);
-    expect_writable(o.out);
-    if (o.samples) expect_writable(*o.samples);
     if (o.backend) {
         measure_machine({*o.backend, o.scenario, o.samples, o.base, o.name, o.out, o.date.value_or(today()), o.quick});
         return;
     }
+    expect_writable(o.out);
     const std::vector<GivenFile> files = read_given(o.from);
     if (files.front().is_run()) {
         calibrate_from_runs(o, files);

@@ -44,6 +44,7 @@ class Command {
     }
 
     void alone() {
+        expect_outputs();
         on_ = rank_device(c_.backend, 0, 1);
         measure_kernels(this_machine().host, 1);
         measured_.notes.emplace_back(
@@ -63,8 +64,9 @@ class Command {
             throw MachineLacks(
                 fmt::format("ranks: found {} (of mpirun), expected {}, as many as the scenario's topology has GPUs",
                             others.ranks(), gpus));
-        on_ = rank_device(c_.backend, session.local_rank(), session.local_ranks());
         const bool first = others.rank() == RankId(0);
+        if (first) expect_outputs();
+        on_ = rank_device(c_.backend, session.local_rank(), session.local_ranks());
         shows_ = first;
         if (first) measure_kernels(session.host(), session.local_ranks());
         wait_for_first(others);
@@ -77,6 +79,11 @@ class Command {
     }
 
   private:
+    // By whoever writes them: other ranks may be on hosts without that folder.
+    void expect_outputs() const {
+        expect_writable(c_.out);
+        if (c_.samples) expect_writable(*c_.samples);
+    }
     void measure_kernels(const std::string& host, std::int64_t ranks_on_host) {
         const KernelGrid grid = scenario_ ? kernel_grid(*scenario_, c_.quick) : default_kernel_grid(c_.quick);
         const MeasuredDevice device = on_.library ? measured_gpu(*on_.library, on_.number, host, c_.date)

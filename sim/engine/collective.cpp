@@ -32,10 +32,11 @@ Task message_task(const Message& m, const Label& label, NetworkKind network, con
     t.label = at_rank(label, m.from);
     t.peer = m.to;
     t.bytes = m.bytes;
-    t.gap = model.gap(route) * static_cast<double>(m.parts);
-    t.over = model.class_of(route);
+    const Seconds gap = model.gap(route);
+    t.gap = gap * static_cast<double>(m.parts);
+    if (gap > Seconds{}) t.over = model.class_of(route);
     // A message of several parts begins with its last one, as if the others went with it.
-    const Seconds before = m.delay + model.gap(route) * static_cast<double>(m.parts - 1);
+    const Seconds before = m.delay + gap * static_cast<double>(m.parts - 1);
     if (way == Way::cluster) t.before_start_up = before;
     t.latency = before + model.latency(route);
     t.cap = std::min(m.cap, model.cap(route));

@@ -139,6 +139,9 @@ TEST_CASE("bad tables end with 2 and leave no profile", "[calibrate]") {
     // Found before anything is done.
     CHECK(run_process({"calibrate", "--from", "/missing.csv", "-o", "/missing/p.json"}).err ==
           "moesim: /missing/p.json: cannot create: No such file or directory\n");
+    const auto nowhere = run_process({"calibrate", "--backend", "cpu", "--quick", "-o", "/missing/p.json"});
+    CHECK(nowhere.exit_code == 2);
+    CHECK(nowhere.err == "moesim: /missing/p.json: cannot create: No such file or directory\n");
     CHECK_FALSE(std::filesystem::exists(out));
 }
 
