@@ -9,14 +9,12 @@
 namespace {
 
 // What misses its bar, by machine, operation and what was held out; moesim_held_out prints by how much.
-//   4 GPUs, 1 MiB and more: single readings, two of NCCL 2.27.3 and 2.29.2 differ by 15% above 32 MiB.
 //   A100: shapes that vLLM has tuned tiles for (Mixtral on 8 ranks, DeepSeek-V3 on 32) are 1.2 to 2 times as fast.
 //   L40S: DeepSeek-V3 takes 0.3 ms longer on up to 64 ranks than on 128, for the same loads; weights are read again for
 //     each tile of rows in some calls and not in others, which no law of tokens that never falls has.
 //   sglang: even prefills read fewer experts than they have rows for.
 const std::set<std::string> known = {
     "a100-sxm: experts vllm-bf16, power law: model shapes in turn, fit to skewed loads",
-    "h100-sxm: NCCL all-to-all, NVLink: 4 GPUs, 1 MiB and more",
     "h100-sxm: experts sglang-context-fp8, power law: all skewed loads",
     "l40s: experts vllm-bf16, balanced: model shapes in turn",
     "l40s: experts vllm-bf16, power law: all skewed loads",
