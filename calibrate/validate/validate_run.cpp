@@ -32,7 +32,8 @@ HeldFigure held(std::string name, double predicted, double measured, std::vector
 // What decides the work: without names, and without what only simulations look at.
 nlohmann::json work_of(const Scenario& scenario) {
     nlohmann::json j = to_json(scenario);
-    for (const char* key : {"schema", "name", "description", "source", "profile", "network", "stragglers"})
+    for (const char* key :
+         {"schema", "name", "description", "source", "profile", "network", "stragglers", "shared_cores"})
         j.erase(key);
     j["model"].erase("expert_kernel");
     j["dispatch"].erase("window");  // the profile's, where the scenario says nothing

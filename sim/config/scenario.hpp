@@ -15,6 +15,7 @@
 #include "config/placement_spec.hpp"
 #include "config/profile.hpp"
 #include "config/routing_spec.hpp"
+#include "config/shared_cores.hpp"
 #include "config/topology_spec.hpp"
 
 namespace moesim {
@@ -108,6 +109,7 @@ struct Scenario {
     ScheduleSpec schedule;
     NetworkSpec network;
     std::vector<StragglerSpec> stragglers;
+    std::vector<SharedCoresSpec> shared_cores;  // none of their ranks is a straggler for a part of the time
     bool operator==(const Scenario&) const = default;
 };
 

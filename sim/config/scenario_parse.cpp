@@ -164,6 +164,19 @@ std::vector<StragglerSpec> parse_stragglers(const JsonValue& value, const Parall
     return all;
 }
 
+// What a rank has of shared cores is worked out once for each of its computations, when it begins.
+void check_stragglers_on_shared_cores(const JsonValue& value, const Scenario& s) {
+    for (std::size_t i = 0; i < s.stragglers.size(); ++i) {
+        const StragglerSpec& slow = s.stragglers[i];
+        if (slow.from == Seconds{} && !slow.until) continue;
+        for (const SharedCoresSpec& shared : s.shared_cores)
+            if (std::binary_search(shared.ranks.begin(), shared.ranks.end(), slow.rank))
+                value.element(i).fail_with(
+                    fmt::format("a slowdown for a while of rank {}, which shares cores", slow.rank.value()),
+                    "one from the start to the end, or a rank without shared_cores");
+    }
+}
+
 }  // namespace
 
 Scenario parse_scenario(const nlohmann::json& json, const std::string& file, const ResolveFile& resolve) {
@@ -171,9 +184,10 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
     if (json.is_object() && json.contains("schema") &&
         (json["schema"] == "moesim.result/1" || json["schema"] == "moesim.run/1"))
         root = {json.contains("scenario") ? &json["scenario"] : nullptr, file, "$.scenario"};
-    const JsonObject o(root, "moesim.scenario/1",
-                       {"schema", "name", "description", "source", "seed", "topology", "profile", "model", "batch",
-                        "parallelism", "routing", "placement", "dispatch", "schedule", "network", "stragglers"});
+    const JsonObject o(
+        root, "moesim.scenario/1",
+        {"schema", "name", "description", "source", "seed", "topology", "profile", "model", "batch", "parallelism",
+         "routing", "placement", "dispatch", "schedule", "network", "stragglers", "shared_cores"});
     Scenario s;
     s.name = o["name"].line();
     if (o["description"].present()) s.description = o["description"].text();
@@ -206,6 +220,8 @@ Scenario parse_scenario(const nlohmann::json& json, const std::string& file, con
     if (o["network"].present()) s.network = parse_network(o["network"], s.profile);
     check_library(o, s);
     s.stragglers = parse_stragglers(o["stragglers"], s.parallelism);
+    s.shared_cores = parse_shared_cores(o["shared_cores"], s.parallelism.ranks());
+    check_stragglers_on_shared_cores(o["stragglers"], s);
     if (const auto excess = excess_of(s)) o[excess->key].fail_with(excess->found, excess->expected);
     return s;
 }

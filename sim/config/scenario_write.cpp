@@ -68,6 +68,7 @@ nlohmann::ordered_json to_json(const Scenario& s) {
                      {"order", orders[static_cast<std::size_t>(s.schedule.order)]}};
     j["network"] = to_json(s.network);
     j["stragglers"] = json(s.stragglers);
+    if (!s.shared_cores.empty()) j["shared_cores"] = to_json(s.shared_cores);
     return j;
 }
 

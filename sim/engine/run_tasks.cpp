@@ -18,11 +18,11 @@ constexpr Seconds same_moment(1e-9);
 
 class Runner {
   public:
-    Runner(const TaskGraph& graph, const Ways& ways, const NetworkSpec& network, const std::vector<SpeedChange>& speeds,
+    Runner(const TaskGraph& graph, const Ways& ways, const NetworkSpec& network, const ComputeSpeeds& computing,
            const OnProgress& progress)
         : tasks_(graph.tasks()), progress_(progress), times_(tasks_.size()), waits_(tasks_.size()),
           first_successor_(tasks_.size() + 1), ranks_(ways.fabric(Way::cluster).ranks()),
-          cluster_(ways, network, speeds, [this](TaskId id) { end(id); }) {
+          cluster_(ways, network, computing, [this](TaskId id) { end(id); }) {
         index_edges(graph.edges());
     }
 
@@ -143,8 +143,8 @@ class Runner {
 }  // namespace
 
 TaskTimes run_tasks(const TaskGraph& graph, const Ways& ways, const NetworkSpec& network,
-                    const std::vector<SpeedChange>& speeds, const OnProgress& progress) {
-    return Runner(graph, ways, network, speeds, progress).run();
+                    const ComputeSpeeds& computing, const OnProgress& progress) {
+    return Runner(graph, ways, network, computing, progress).run();
 }
 
 }  // namespace moesim

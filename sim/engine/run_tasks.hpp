@@ -26,6 +26,6 @@ struct TaskTimes {
 // Throws InternalError where the graph has a cycle, which leaves tasks that never start. Where a transfer stalls the
 // rest is left out, and `network` says so.
 TaskTimes run_tasks(const TaskGraph& graph, const Ways& ways, const NetworkSpec& network,
-                    const std::vector<SpeedChange>& speeds, const OnProgress& progress);
+                    const ComputeSpeeds& computing, const OnProgress& progress);
 
 }  // namespace moesim

@@ -82,8 +82,8 @@ Result simulate(Plan plan, const Progress& progress) {
     };
     const Scenario& s = result.plan.scenario;
     const Fabric& fabric = result.plan.fabric;
-    TaskTimes times =
-        run_tasks(result.graph, *result.ways, s.network, speed_changes(s.stragglers, fabric), on_progress);
+    TaskTimes times = run_tasks(result.graph, *result.ways, s.network,
+                                {speed_changes(s.stragglers, fabric), s.shared_cores}, on_progress);
     result.times = std::move(times.tasks);
     result.network = times.network;
     if (times.network.stalled) throw CheckFailed(what_stalled(result, *times.network.stalled));

@@ -42,13 +42,14 @@ std::unique_ptr<s4u::Engine> make_engine() {
 
 class SimulatedCluster::Impl {
   public:
-    Impl(const Ways& ways, const NetworkSpec& network, const std::vector<SpeedChange>& changes, OnDone on_done)
+    Impl(const Ways& ways, const NetworkSpec& network, const ComputeSpeeds& computing, OnDone on_done)
         : engine_(make_engine()), fabric_(ways.fabric(Way::cluster)), on_done_(std::move(on_done)) {
         const bool fluid = network.model == NetworkKind::fluid;
         auto* zone = fluid ? s4u::create_empty_zone("cluster") : s4u::create_full_zone("cluster");
         for (std::size_t r = 0; r < fabric_.ranks(); ++r)
             hosts_.push_back(zone->create_host(fmt::format("gpu{}", r), flops_per_second));
-        set_speeds(changes);
+        share_cores(*zone, computing.shared);
+        set_speeds(computing.changes);
         for (s4u::Host* host : hosts_) host->seal();
         if (fluid)
             fluid_ = std::make_unique<FluidOnClock>(ways, network.tolerance, network.faults, on_done_);
@@ -64,6 +65,15 @@ class SimulatedCluster::Impl {
     }
 
     [[nodiscard]] s4u::Host* host(RankId rank) const { return hosts_[rank.value()]; }
+    void compute(std::uint32_t token, RankId rank, Seconds at_nominal_speed) {
+        const auto exec = s4u::Exec::init();
+        exec->set_flops_amount(at_nominal_speed.value() * flops_per_second);
+        const auto machine = machines_.find(rank);
+        exec->set_host(machine == machines_.end() ? host(rank) : machine->second.host);
+        // A rank is on one core at a time, and no faster there than it is alone.
+        if (machine != machines_.end()) exec->set_bound(machine->second.speed * flops_per_second);
+        start(token, exec);
+    }
     // Nothing where flows are SimGrid's.
     [[nodiscard]] FluidOnClock* fluid() const { return fluid_.get(); }
 
@@ -80,10 +90,26 @@ class SimulatedCluster::Impl {
         std::uint32_t token;
     };
 
+    // SimGrid's hosts of several cores share them out evenly among what runs there, each on one core at most.
+    void share_cores(s4u::NetZone& zone, const std::vector<SharedCoresSpec>& shared) {
+        for (std::size_t i = 0; i < shared.size(); ++i) {
+            auto* machine = zone.create_host(fmt::format("cores{}", i), flops_per_second);
+            machine->set_core_count(static_cast<int>(shared[i].cores))->seal();
+            for (const RankId rank : shared[i].ranks) machines_[rank] = {machine, 1};
+        }
+    }
+
     void set_speeds(const std::vector<SpeedChange>& changes) {
         std::map<RankId, std::string> profiles;
-        for (const SpeedChange& c : changes)
-            profiles[c.rank] += fmt::format("{:.17g} {:.17g}\n", c.at.value(), c.speed);
+        for (const SpeedChange& c : changes) {
+            const auto machine = machines_.find(c.rank);
+            if (machine == machines_.end())
+                profiles[c.rank] += fmt::format("{:.17g} {:.17g}\n", c.at.value(), c.speed);
+            else if (c.at > Seconds{})
+                throw InternalError("a rank that shares cores changes its speed");
+            else
+                machine->second.speed = c.speed;
+        }
         for (const auto& [rank, text] : profiles)
             host(rank)->set_speed_profile(simgrid::kernel::profile::ProfileBuilder::from_string(
                 fmt::format("speed{}", rank.value()), text, -1.0));
@@ -121,22 +147,24 @@ class SimulatedCluster::Impl {
     const Fabric& fabric_;
     OnDone on_done_;
     std::vector<s4u::Host*> hosts_;
+    struct Machine {
+        s4u::Host* host;
+        double speed;  // of the rank there
+    };
+    std::map<RankId, Machine> machines_;  // of ranks that share cores
     std::unordered_map<const s4u::Activity*, Running> running_;
     s4u::ActivityPtr last_ended_;
     std::unique_ptr<FluidOnClock> fluid_;
 };
 
-SimulatedCluster::SimulatedCluster(const Ways& ways, const NetworkSpec& network,
-                                   const std::vector<SpeedChange>& changes, OnDone on_done)
-    : impl_(std::make_unique<Impl>(ways, network, changes, std::move(on_done))) {}
+SimulatedCluster::SimulatedCluster(const Ways& ways, const NetworkSpec& network, const ComputeSpeeds& computing,
+                                   OnDone on_done)
+    : impl_(std::make_unique<Impl>(ways, network, computing, std::move(on_done))) {}
 
 SimulatedCluster::~SimulatedCluster() = default;
 
 void SimulatedCluster::start_compute(std::uint32_t token, RankId rank, Seconds at_nominal_speed) {
-    const auto exec = s4u::Exec::init();
-    exec->set_flops_amount(at_nominal_speed.value() * flops_per_second);
-    exec->set_host(impl_->host(rank));
-    impl_->start(token, exec);
+    impl_->compute(token, rank, at_nominal_speed);
 }
 
 void SimulatedCluster::start_flow(std::uint32_t token, Way way, RankId from, RankId to, Bytes bytes,

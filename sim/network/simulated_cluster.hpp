@@ -21,6 +21,13 @@ struct SpeedChange {
     double speed = 1;
 };
 
+// How fast ranks compute. Changes of one rank are in the order of their times; that of a rank that shares cores is at
+// 0.
+struct ComputeSpeeds {
+    std::vector<SpeedChange> changes;
+    std::vector<SharedCoresSpec> shared;  // no rank in two of them
+};
+
 // A transfer that stood still for as long as faults.time_out.
 struct StalledTransfer {
     std::uint32_t token = 0;
@@ -47,10 +54,8 @@ class SimulatedCluster {
     // Called with the token of whatever has just ended; may start more.
     using OnDone = std::function<void(std::uint32_t token)>;
 
-    // Changes of one rank are in the order of their times. The model `simgrid` knows Way::cluster only. `ways` outlive
-    // it.
-    SimulatedCluster(const Ways& ways, const NetworkSpec& network, const std::vector<SpeedChange>& changes,
-                     OnDone on_done);
+    // The model `simgrid` knows Way::cluster only. `ways` outlive it.
+    SimulatedCluster(const Ways& ways, const NetworkSpec& network, const ComputeSpeeds& computing, OnDone on_done);
     ~SimulatedCluster();
     SimulatedCluster(const SimulatedCluster&) = delete;
     SimulatedCluster& operator=(const SimulatedCluster&) = delete;

@@ -184,10 +184,13 @@ TEST_CASE("so are they in a library's calls") {
     }
 }
 
+// Not where ranks share cores: whoever begins earlier there may hold up others, so that exchanges which take less can
+// make a whole longer (Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM J. Appl. Math. 17(2), 1969).
 TEST_CASE("the closed-form bound of a library's calls is never above the simulation") {
     for (std::uint64_t i = 0; i < scenarios; ++i) {
         INFO("random_library_scenario(" << i << ")");
         Scenario s = random_library_scenario(i);
+        s.shared_cores.clear();
         s.network.tolerance = 0;
         const double simulated = simulate_document(s)["makespan_s"].get<double>();
         s.network.tolerance = NetworkSpec{}.tolerance;
@@ -201,6 +204,7 @@ TEST_CASE("the closed-form bound is never above the simulation") {
     for (std::uint64_t i = 0; i < scenarios; ++i) {
         INFO("random_scenario(" << i << ")");
         Scenario s = random_scenario(i);
+        s.shared_cores.clear();
         s.network.model = NetworkKind::simgrid;
         const double simulated = simulate_document(s)["makespan_s"].get<double>();
         s.network.model = NetworkKind::bound;

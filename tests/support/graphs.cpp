@@ -23,8 +23,8 @@ Task transfer(std::size_t from, std::size_t to, std::int64_t bytes, double laten
     return t;
 }
 
-std::vector<double> finish_times(const TaskGraph& graph, const TopologySpec& topology,
-                                 const std::vector<SpeedChange>& speeds, const NetworkSpec& network) {
+std::vector<double> finish_times(const TaskGraph& graph, const TopologySpec& topology, const ComputeSpeeds& speeds,
+                                 const NetworkSpec& network) {
     return in_child([&] {
         const Fabric fabric = build_fabric(topology);
         const Ways ways(fabric, ideal_profile());

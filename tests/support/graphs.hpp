@@ -10,8 +10,7 @@ Task compute(std::size_t rank, double seconds);
 Task transfer(std::size_t from, std::size_t to, std::int64_t bytes, double latency = 0);
 
 // The finish times of the graph's tasks on the topology with the ideal profile, in seconds.  [task]
-std::vector<double> finish_times(const TaskGraph& graph, const TopologySpec& topology,
-                                 const std::vector<SpeedChange>& speeds = {},
+std::vector<double> finish_times(const TaskGraph& graph, const TopologySpec& topology, const ComputeSpeeds& speeds = {},
                                  const NetworkSpec& network = {NetworkKind::simgrid, 0});
 
 }  // namespace moesim::test

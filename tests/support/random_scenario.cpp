@@ -71,6 +71,21 @@ std::vector<StragglerSpec> random_stragglers(RandomStream& random, std::int64_t 
     return all;
 }
 
+// Some ranks that compute at once. Slowdowns for a while are of other ranks.
+std::vector<SharedCoresSpec> random_shared_cores(RandomStream& random, const std::vector<StragglerSpec>& stragglers,
+                                                 std::int64_t ranks) {
+    SharedCoresSpec s;
+    for (std::int64_t rank = random.below(2); rank < ranks; rank += 1 + random.below(2)) {
+        const RankId id(static_cast<std::size_t>(rank));
+        if (std::none_of(stragglers.begin(), stragglers.end(),
+                         [&](const auto& slow) { return slow.rank == id && (slow.from > Seconds{} || slow.until); }))
+            s.ranks.push_back(id);
+    }
+    if (s.ranks.size() < 2 || random.below(3) > 0) return {};
+    s.cores = 1 + random.below(static_cast<std::uint32_t>(s.ranks.size() - 1));
+    return {std::move(s)};
+}
+
 PopularitySpec random_popularity(RandomStream& random, const Scenario& s) {
     PopularitySpec p;
     switch (random.below(8)) {
@@ -197,6 +212,8 @@ Scenario random_scenario(std::uint64_t number) {
     RandomStream spaced(stream_key(20, 3), number);
     if (spaced.below(4) == 0) s.profile.nic.gap = {Seconds(1e-7 * spaced.below(30)), "made up"};
     if (spaced.below(4) == 0) s.profile.nvlink.gap = {Seconds(1e-7 * spaced.below(30)), "made up"};
+    RandomStream crowded(stream_key(20, 4), number);
+    s.shared_cores = random_shared_cores(crowded, s.stragglers, gpus);
     return s;
 }
 

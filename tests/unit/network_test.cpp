@@ -114,14 +114,34 @@ TEST_CASE("a slowed GPU stretches what is running") {
     TaskGraph g;
     for (std::size_t r = 0; r < 4; ++r) g.add(compute(r, 1.0));
     const auto t = finish_times(g, one_switch(4),
-                                {{RankId(0), Seconds(0), 0.5},
-                                 {RankId(1), Seconds(0.5), 0.5},
-                                 {RankId(2), Seconds(0.25), 0.5},
-                                 {RankId(2), Seconds(0.75), 1.0}});
+                                {{{RankId(0), Seconds(0), 0.5},
+                                  {RankId(1), Seconds(0.5), 0.5},
+                                  {RankId(2), Seconds(0.25), 0.5},
+                                  {RankId(2), Seconds(0.75), 1.0}},
+                                 {}});
     CHECK(t[0] == is(2));
     CHECK(t[1] == is(1.5));
     CHECK(t[2] == is(1.25));
     CHECK(t[3] == is(1));
+}
+
+TEST_CASE("ranks that share cores compute at what they have of them") {
+    // Ranks 0, 1 and 3 on two cores, with 1, 2 and 3 s of work: three at once have 2/3 of a core each. Rank 0 ends
+    // after 1.5 s; the others, with 1 and 2 s left, then have a core each, as a rank never has more: 2.5 and 3.5 s.
+    // Rank 2 has its own core: 1 s. With rank 1 at half its speed, which is less than its share, the two others share
+    // what it leaves, 1.5 cores: 1 / 0.75 = 1.333 s; rank 3 has 2 s left and then a core: 3.333 s; rank 1 takes 4 s.
+    TaskGraph g;
+    const double seconds[] = {1, 2, 1, 3};
+    for (std::size_t r = 0; r < 4; ++r) g.add(compute(r, seconds[r]));
+    const SharedCoresSpec two{{RankId(0), RankId(1), RankId(3)}, 2};
+    const auto check = [](const std::vector<double>& found, const std::vector<double>& expected) {
+        for (std::size_t i = 0; i < expected.size(); ++i) CHECK(found[i] == is(expected[i]));
+    };
+    for (const NetworkKind network : {NetworkKind::simgrid, NetworkKind::fluid}) {
+        check(finish_times(g, one_switch(4), {{}, {two}}, {network, 0}), {1.5, 2.5, 1, 3.5});
+        check(finish_times(g, one_switch(4), {{{RankId(1), Seconds(0), 0.5}}, {two}}, {network, 0}),
+              {4.0 / 3, 4, 1, 10.0 / 3});
+    }
 }
 
 TEST_CASE("compute and communication overlap where the graph lets them") {

@@ -123,6 +123,8 @@ Scenario wild_scenario(std::uint64_t number) {
                         {RankId(0), spread(random, 1e-3, 1), Seconds(2), std::nullopt}};
         if (s.parallelism.ranks() > 1)
             s.stragglers.push_back({RankId(1), spread(random, 1e-3, 1), {}, Seconds(spread(random, 1e-9, 1e6))});
+        s.shared_cores.clear();
+        if (s.parallelism.ranks() > 3 && coin()) s.shared_cores = {{{RankId(2), RankId(3)}, 1}};
     }
     return s;
 }
