@@ -92,6 +92,8 @@ def facts(result):
     parts = [f"makespan {panels.milliseconds(result.makespan)}", f"{result.tokens_per_s:,.0f} tokens/s",
              f"{result.gpus} GPU{'s' * (result.gpus > 1)} ({shape})", f"network model {result.network}",
              f"seed {result.seed}"]
+    for ranks, cores in result.shared_cores:
+        parts.append(f"{ranks} ranks on {cores} core{'s' * (cores > 1)}")
     if result.stragglers:
         parts.append(f"{result.stragglers} slowdown{'s' * (result.stragglers > 1)} of GPUs")
     return "   |   ".join(parts)

@@ -38,6 +38,7 @@ class ResultDocument:
     gpus_per_node: int
     network: str
     stragglers: int
+    shared_cores: list  # (ranks, cores) of each group
     expert_time: list  # [rank], seconds in the stage "expert"
     expert_cv: float  # mean over layers
     expert_max_over_mean: float  # of the worst layer
@@ -144,6 +145,7 @@ def parse(root):
     ranks, slices = parse_timeline(root["timeline"], len(expert_time))
     nodes = topology.find("nodes")  # absent where the topology is a single node
     stragglers = scenario.find("stragglers")
+    shared = scenario.find("shared_cores")
     return ResultDocument(
         name=root["name"].text(),
         seed=root["seed"].integer(),
@@ -154,6 +156,7 @@ def parse(root):
         gpus_per_node=topology["gpus_per_node"].integer(1),
         network=scenario["network"]["model"].text(),
         stragglers=len(stragglers.elements()) if stragglers else 0,
+        shared_cores=[(len(s["ranks"].elements()), s["cores"].integer(1)) for s in shared.elements()] if shared else [],
         expert_time=expert_time,
         expert_cv=load_of["expert_cv"].number(),
         expert_max_over_mean=load_of["expert_max_over_mean"].number(),

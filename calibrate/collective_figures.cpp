@@ -45,7 +45,7 @@ std::vector<Figure> nccl_figures(bool host_bridge) {
         f.push_back(NCCL(host_bridge->rate));  // its contention is set: one count of GPUs does not tell it
     } else {
         f.push_back(NCCL(fill));
-        f.push_back(NCCL(fill_half));
+        f.push_back(NCCL(fill_bytes));
         f.push_back(NCCL(own_share));
     }
     return f;

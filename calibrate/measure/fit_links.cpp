@@ -19,6 +19,7 @@ namespace {
 
 constexpr double scale = 0.05;       // fit.hpp
 constexpr double tolerance = 0.001;  // transfer_time.hpp
+constexpr double doubtful = 0.5;     // p90 of held-out errors above which predictions say little
 
 // A median that is known to a quarter. Single short messages on a machine with more ranks than cores are not, and would
 // only tell when the ranks had a core.
@@ -179,6 +180,11 @@ std::vector<std::string> fit_links(Profile& profile, const Fabric& fabric, const
             l.efficiency.value > 1 ? " (faster than the topology says)" : "", l.overhead.value.value() * 1e6,
             l.gap ? fmt::format(", {:.2f} us between two messages of a rank", l.gap->value.value() * 1e6) : "", worth));
     }
+    if (held_out.p90 > doubtful)
+        notes.push_back(fmt::format(
+            "doubtful  one in ten held-out messages is off by more than {}: other work beside the ranks, or "
+            "links that the law does not fit; better by runs of pipelines (calibrate --from)",
+            percent(doubtful)));
     return notes;
 }
 

@@ -51,7 +51,7 @@ std::vector<std::string> mpirun_arguments(const Plan& plan, const std::filesyste
     set("btl_tcp_free_list_num", "2");  // of buffers of that size, as many at a time
     set("btl_tcp_free_list_inc", "2");
     set("mpi_yield_when_idle", "1");  // there are more ranks than cores
-    all.insert(all.end(), {"-x", fmt::format("{}={}", environment_variable, plan.name)});
+    all.insert(all.end(), {"-x", fmt::format("{}={}", environment_variable, (folder / testbed_document).string())});
     return all;
 }
 

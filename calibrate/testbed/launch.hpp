@@ -8,8 +8,10 @@
 
 namespace moesim::testbed {
 
-// Ranks of a testbed find it in their environment, and know by it that messages go on while nobody looks.
+// Ranks of a testbed find its document there (`testbed_document` of its folder): what they run on, and that messages go
+// on while nobody looks.
 inline constexpr auto environment_variable = "MOESIM_TESTBED";
+inline constexpr auto testbed_document = "testbed.json";
 
 // "gpu0 slots=1" and so on: in the order of ranks.
 std::string host_file(const Plan& plan);

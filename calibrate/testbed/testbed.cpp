@@ -102,7 +102,8 @@ Json up(const Request& request, Machine& machine) {
         const CpuCost cost = least_cost(made, fabric, stop_if_asked);
         check_cost(cost, request);
         Json document = to_json(made, fabric, topology, folder.path(), cost);
-        write_file(folder.path() / "testbed.json", document.dump(1) + "\n");  // last: it says that the testbed is whole
+        write_file(folder.path() / testbed_document,
+                   document.dump(1) + "\n");  // last: it says that the testbed is whole
         return document;
     } catch (...) {
         remove(folder, machine);
@@ -122,10 +123,10 @@ Json document_of(const fs::path& root, const std::string& name) {
     if (!fs::exists(folder))
         throw InputError(fmt::format("{}: found no testbed of that name, expected one that moesim testbed up made",
                                      folder.string()));
-    if (!fs::exists(folder / "testbed.json"))
+    if (!fs::exists(folder / testbed_document))
         throw InputError(fmt::format("{}: found a testbed that is not whole; moesim testbed down --name {} removes it",
                                      folder.string(), name));
-    return Json::parse(read_file(folder / "testbed.json", document_limit));
+    return Json::parse(read_file(folder / testbed_document, document_limit));
 }
 
 void run(const Json& document, std::size_t ranks, const std::vector<std::string>& command) {

@@ -13,6 +13,7 @@
 #include "calibrate/execute/reference.hpp"
 #include "calibrate/execute/work_plan.hpp"
 #include "calibrate/nccl/nccl_transport.hpp"
+#include "calibrate/testbed/expect_topology.hpp"
 #include "cli/ending_all.hpp"
 #include "cli/output.hpp"
 #include "cli/progress_bar.hpp"
@@ -77,6 +78,7 @@ Prepared prepare(const ExecuteCommand& o, const MpiSession& session, const Trans
     RankDevice device = rank_device(o.backend, session.local_rank(), session.local_ranks());
     Scenario scenario = load_scenario(o.scenario);
     check_executable(scenario, o.scenario);
+    testbed::expect_topology(scenario, o.scenario);
     const auto ranks = static_cast<std::size_t>(scenario.parallelism.ranks());
     if (ranks != transport.ranks())
         throw MachineLacks(fmt::format("{}: found {} started together, expected {}: mpirun -np {} moesim execute ...",

@@ -16,6 +16,7 @@
 #include "calibrate/mpi/session.hpp"
 #include "calibrate/nccl/measured_gpu.hpp"
 #include "calibrate/nccl/nccl_transport.hpp"
+#include "calibrate/testbed/expect_topology.hpp"
 #include "cli/ending_all.hpp"
 #include "cli/output.hpp"
 #include "cli/profile_file.hpp"
@@ -64,6 +65,7 @@ class Command {
             throw MachineLacks(
                 fmt::format("ranks: found {} (of mpirun), expected {}, as many as the scenario's topology has GPUs",
                             others.ranks(), gpus));
+        testbed::expect_topology(*scenario_, *c_.scenario);
         const bool first = others.rank() == RankId(0);
         if (first) expect_outputs();
         on_ = rank_device(c_.backend, session.local_rank(), session.local_ranks());

@@ -8,14 +8,14 @@ namespace {
 constexpr double most_rows = 1e6;
 
 NcclProfile nccl_profile(const JsonValue& value) {
-    const JsonObject o(value, {"start_up", "per_doubling", "short_rate", "short_most", "fill", "fill_half", "rate",
+    const JsonObject o(value, {"start_up", "per_doubling", "short_rate", "short_most", "fill", "fill_bytes", "rate",
                                "own_share", "flagged", "host_bridge"});
     NcclProfile p{sourced_time(o["start_up"]),
                   sourced_time(o["per_doubling"]),
                   sourced_bandwidth(o["short_rate"]),
                   sourced_time(o["short_most"]),
                   sourced_time(o["fill"]),
-                  sourced_size(o["fill_half"], 1),
+                  sourced_size(o["fill_bytes"], 1),
                   sourced_bandwidth(o["rate"]),
                   sourced_number(o["own_share"], 0, 1),
                   std::nullopt,
@@ -83,7 +83,7 @@ Out to_json(const NcclProfile& p) {
              {"short_rate", to_json(p.short_rate)},
              {"short_most", to_json(p.short_most)},
              {"fill", to_json(p.fill)},
-             {"fill_half", to_json(p.fill_half)},
+             {"fill_bytes", to_json(p.fill_bytes)},
              {"rate", to_json(p.rate)},
              {"own_share", to_json(p.own_share)}};
     if (p.flagged) j["flagged"] = {{"size", to_json(p.flagged->size)}, {"weight", to_json(p.flagged->weight)}};

@@ -35,7 +35,7 @@ struct NcclProfile {
     Sourced<BytesPerSecond> short_rate;  // what a message of the short protocol moves at ...
     Sourced<Seconds> short_most;         // ... until the long protocol's set-up, this much, is cheaper
     Sourced<Seconds> fill;               // of the pipeline, once a call fills it
-    Sourced<Bytes> fill_half;            // bytes a rank that fill half of it
+    Sourced<Bytes> fill_bytes;           // bytes a rank that fill it
     Sourced<BytesPerSecond> rate;        // at which one GPU copies out, and in
     Sourced<double> own_share;           // of a byte: what a byte that stays on its GPU costs, [0, 1]
     std::optional<FlaggedBytesProfile> flagged;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -164,16 +165,17 @@ std::vector<StragglerSpec> parse_stragglers(const JsonValue& value, const Parall
     return all;
 }
 
-// What a rank has of shared cores is worked out once for each of its computations, when it begins.
+// A computation on shared cores keeps the speed that its rank had at the beginning, for the simulation to share them
+// out.
 void check_stragglers_on_shared_cores(const JsonValue& value, const Scenario& s) {
+    std::set<RankId> sharing;
+    for (const SharedCoresSpec& shared : s.shared_cores) sharing.insert(shared.ranks.begin(), shared.ranks.end());
     for (std::size_t i = 0; i < s.stragglers.size(); ++i) {
         const StragglerSpec& slow = s.stragglers[i];
-        if (slow.from == Seconds{} && !slow.until) continue;
-        for (const SharedCoresSpec& shared : s.shared_cores)
-            if (std::binary_search(shared.ranks.begin(), shared.ranks.end(), slow.rank))
-                value.element(i).fail_with(
-                    fmt::format("a slowdown for a while of rank {}, which shares cores", slow.rank.value()),
-                    "one from the start to the end, or a rank without shared_cores");
+        if ((slow.from > Seconds{} || slow.until) && sharing.count(slow.rank) != 0)
+            value.element(i).fail_with(
+                fmt::format("a slowdown for a while of rank {}, which shares cores", slow.rank.value()),
+                "one from the start to the end, or a rank without shared_cores");
     }
 }
 

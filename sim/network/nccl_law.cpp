@@ -6,7 +6,7 @@
 namespace moesim {
 
 Seconds nccl_start_up(const NcclProfile& nccl, std::size_t ranks, Bytes of_rank) {
-    const double filled = of_rank.as_double() / (2 * nccl.fill_half.value.as_double());
+    const double filled = of_rank.as_double() / nccl.fill_bytes.value.as_double();
     return nccl.start_up.value + nccl.per_doubling.value * std::log2(static_cast<double>(ranks)) +
            nccl.fill.value * std::min(filled, 1.0);
 }

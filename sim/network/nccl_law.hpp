@@ -3,7 +3,7 @@
 //
 // A call of n ranks, b bytes a rank (its own part of b/n included), m the bytes of a message:
 //   start_up + per_doubling log2 n                 launch, and meeting the peers
-//   + fill min(b / (2 fill_half), 1)               the pipeline of chunks, stored and forwarded, fills once
+//   + fill min(b / fill_bytes, 1)                  the pipeline of chunks, stored and forwarded, fills once
 //   + min(m / short_rate, short_most)              each message: the low-latency protocol, or setting up the simple one
 //   + the bytes on the links of with_call_limits   with own_share of what stays on the GPU, at `rate` out and in
 // Protocols and chunks: NCCL's src/enqueue.cc (NCCL_P2P_LL_THRESHOLD); a profile's figures are fitted to whole calls.

@@ -89,6 +89,10 @@ class SimulatedCluster::Impl {
         s4u::ActivityPtr activity;  // SimGrid forgets activities that nobody holds
         std::uint32_t token;
     };
+    struct Machine {
+        s4u::Host* host;
+        double speed;  // of the rank there
+    };
 
     // SimGrid's hosts of several cores share them out evenly among what runs there, each on one core at most.
     void share_cores(s4u::NetZone& zone, const std::vector<SharedCoresSpec>& shared) {
@@ -147,10 +151,6 @@ class SimulatedCluster::Impl {
     const Fabric& fabric_;
     OnDone on_done_;
     std::vector<s4u::Host*> hosts_;
-    struct Machine {
-        s4u::Host* host;
-        double speed;  // of the rank there
-    };
     std::map<RankId, Machine> machines_;  // of ranks that share cores
     std::unordered_map<const s4u::Activity*, Running> running_;
     s4u::ActivityPtr last_ended_;

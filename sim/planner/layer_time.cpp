@@ -67,10 +67,6 @@ void LayerTimeModel::slow_down() {
         const Seconds begin = static_cast<double>(l) * one_layer;
         for (const StragglerSpec& s : scenario_.stragglers)
             of_rank[s.rank.value()] *= mean_speed(s, begin, begin + one_layer);
-        // As if all ranks computed at the same time, as they do when they are alike.
-        for (const SharedCoresSpec& s : scenario_.shared_cores)
-            for (const RankId r : s.ranks)
-                of_rank[r.value()] = std::min(of_rank[r.value()], real(s.cores) / real(s.ranks.size()));
         for (std::size_t r = 0; r < grid_.ranks(); ++r) {
             double& speed = speed_(l, grid_.data_of(RankId(r)) % positions());
             speed = r == 0 || speed > of_rank[r] ? of_rank[r] : speed;

@@ -3,7 +3,7 @@
 //
 // Of a part (one chunk of one micro-batch) with its share of the scenario's tokens:
 //   dispatch d = start-up + bytes of the busiest link / its usable capacity; 0 where nothing leaves its GPU
-//   expert   x = max over positions of (StageCost::expert + sum_up) / the GPU's speed
+//   expert   x = max over positions of (StageCost::expert + sum_up) / the GPU's speed, on cores that no other rank uses
 //   return   r = as dispatch, over the links backwards, rows of the return format
 // The c chunks of a micro-batch are parts of a pipeline of these three stages, each of which works on one at a time:
 //   chunks = d + x + r + (c - 1) max(d, x, r)

@@ -13,7 +13,7 @@ Sourced<double> number(double v) { return {v, by}; }
 }  // namespace
 
 NcclProfile round_nccl() {
-    return {us(5), us(1), gb(1), us(4), us(10), {Bytes(1000), by}, gb(1), number(0.5), std::nullopt, std::nullopt};
+    return {us(5), us(1), gb(1), us(4), us(10), {Bytes(2000), by}, gb(1), number(0.5), std::nullopt, std::nullopt};
 }
 
 DeepEpNormalPhase round_normal() {

@@ -28,7 +28,7 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("a NCCL all-to-all by hand") {
-    // start_up 5 us, 1 us a doubling, short messages at 1 GB/s up to 4 us, fill 10 us with half at 1000 B, 1 GB/s,
+    // start_up 5 us, 1 us a doubling, short messages at 1 GB/s up to 4 us, fill 10 us by 2000 B, 1 GB/s,
     // own bytes cost half. Four ranks of 4000 B: messages of 1000 B.
     //   before the bytes: 5 + 1 log2 4 + 10 min(4000 / 2000, 1) = 5 + 2 + 10 = 17 us; with 500 B: 5 + 2 + 2.5 = 9.5 us
     //   each message:     min(1000 B / 1 GB/s, 4 us) = 1 us

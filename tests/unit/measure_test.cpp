@@ -150,6 +150,13 @@ TEST_CASE("link figures are found again from what the simulator says of them", "
     REQUIRE(p.nic.jitter);
     CHECK(p.nic.jitter->value.front() == 1);
     CHECK(p.nic.jitter->value.back() == 2);
+
+    // Times that no law has: of every second case a quarter, of the others four times as much.
+    for (std::size_t i = 0; i < times.size(); ++i)
+        for (Seconds* t : {&times[i].timing.low, &times[i].timing.median, &times[i].timing.high})
+            *t = *t * (i % 2 == 0 ? 0.25 : 4.0);
+    Profile poor = ideal_profile();
+    CHECK(fit_links(poor, fabric, times, "Made up.").back().rfind("doubtful  one in ten", 0) == 0);
 }
 
 TEST_CASE("a ping-pong counts one way, and all pairs meet on the links", "[measure]") {

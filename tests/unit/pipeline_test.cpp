@@ -72,6 +72,21 @@ TEST_CASE("a GPU of half speed doubles its own compute, and the others wait for 
     CHECK(stage_value(d, "dispatch", "slowest_s") == is(38.4e-6 + before));
 }
 
+TEST_CASE("ranks that share cores take each other's time, where they compute at once") {
+    // Four ranks that are alike, on two cores: each has half of one in its gate, select, pack and experts.
+    Scenario s = even(4, 400);
+    const auto alone = simulate_document(s);
+    s.shared_cores = {{{RankId(0), RankId(1), RankId(2), RankId(3)}, 2}};
+    for (const NetworkKind network : {NetworkKind::simgrid, NetworkKind::fluid, NetworkKind::bound}) {
+        s.network.model = network;
+        s.network.tolerance = 0;
+        const auto d = simulate_document(s);
+        for (const char* stage : {"gate", "select", "pack", "expert"})
+            CHECK(stage_value(d, stage, "slowest_s") == is(2 * stage_value(alone, stage, "slowest_s")));
+        CHECK(stage_value(d, "dispatch", "slowest_s") == is(stage_value(alone, "dispatch", "slowest_s")));
+    }
+}
+
 TEST_CASE("a slower kind of GPU is a straggler from the start to the end, and a straggler on top is slower still") {
     Scenario s = even(4, 400), straggler = s;
     OverrideSpec slow;

@@ -384,7 +384,7 @@ TEST_CASE("ranks start on hosts of their own numbers", "[testbed]") {
     CHECK(document["hosts"][1]["cpus"] == 0.25);
     CHECK(document["links"].size() == 4);
     CHECK(document["mpirun"][0] == "mpirun");
-    CHECK(document["mpirun"].dump().find("\"-x\",\"MOESIM_TESTBED=t\"") != std::string::npos);
+    CHECK(document["mpirun"].dump().find("\"-x\",\"MOESIM_TESTBED=/f/testbed.json\"") != std::string::npos);
     CHECK(table(document).find("4 of 100 Mbit/s") != std::string::npos);
 }
 
