@@ -115,6 +115,7 @@ RunReport hold(const MeasuredRun& run, const SimulatedStages& prediction, const 
     report.draws = draws.size();
     const auto of_draws = [&](auto of) {
         std::vector<double> values;
+        values.reserve(draws.size());
         for (const SimulatedStages& d : draws) values.push_back(of(d));
         return values;
     };
@@ -131,7 +132,7 @@ Ranking rank_alike(const std::vector<double>& predicted, const std::vector<doubl
     std::int64_t alike = 0, of_predicted = 0, of_measured = 0;
     for (std::size_t a = 0; a < predicted.size(); ++a)
         for (std::size_t b = a + 1; b < predicted.size(); ++b) {
-            const int p = order(predicted[a], predicted[b], tie), m = order(measured[a], measured[b], tie);
+            const std::int64_t p = order(predicted[a], predicted[b], tie), m = order(measured[a], measured[b], tie);
             alike += p * m;
             of_predicted += p * p;
             of_measured += m * m;
