@@ -18,8 +18,7 @@ void expect_topology(const Scenario& scenario, const std::string& file) {
 }
 
 void expect_topology(const Scenario& scenario, const std::string& file, const std::filesystem::path& document) {
-    constexpr std::size_t most = 100 << 20;
-    const auto made = parse_json(read_file(document, most), document);
+    const auto made = parse_json(read_file(document, max_json_bytes), document);
     TopologySpec of_testbed =
         parse_topology(made.contains("topology") ? made["topology"] : nlohmann::json(), document.string());
     TopologySpec asked = scenario.topology;

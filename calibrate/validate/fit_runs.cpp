@@ -8,6 +8,7 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.hpp"
@@ -169,9 +170,8 @@ std::set<LinkKind> check(const std::vector<MeasuredRun>& runs) {
                 throw InputError(fmt::format("{}: $.{}: found \"{}\", expected \"{}\", as in {}", name(run), key, found,
                                              expected, name(runs.front())));
         };
-        if (!(run.scenario.shared_cores == runs.front().scenario.shared_cores))
-            throw InputError(fmt::format("{}: $.scenario.shared_cores: found others than in {}, expected the same",
-                                         name(run), name(runs.front())));
+        expect_same("scenario.shared_cores", to_json(run.scenario.shared_cores).dump(),
+                    to_json(runs.front().scenario.shared_cores).dump());
         expect_same("backend", of.backend, first.backend);
         expect_same("device", of.device, first.device);
         expect_same("messages", of.messages, first.messages);
