@@ -14,6 +14,7 @@
 #include "calibrate/expert_loads.hpp"
 #include "calibrate/predict.hpp"
 #include "calibrate/rounding.hpp"
+#include "calibrate/tile_rules.hpp"
 #include "calibrate/validate_table.hpp"
 
 namespace moesim {
@@ -27,11 +28,22 @@ constexpr Eigen::Index figures = expert_figures;
 
 // The figures of a kernel as numbers above 0.
 std::array<double, figures> values_of(const ExpertKernel& k) {
-    return {k.launch.value.value(),       k.step.value.value(),      k.far_step.value.value(),
-            k.tile_rate.value.value(),    k.row_rate.value.value(),  k.weight_rate.value.value(),
-            k.element_rate.value.value(), k.cache.value.as_double(), k.cache_gain.value,
-            k.overlap.value - 1,          k.slowdown.value,          k.slowdown_time.value.value(),
-            k.choice_time.value.value(),  k.work_overlap.value - 1};
+    return {k.launch.value.value(),
+            k.step.value.value(),
+            k.far_step.value.value(),
+            k.tile_rate.value.value(),
+            k.row_rate.value.value(),
+            k.weight_rate.value.value(),
+            k.element_rate.value.value(),
+            k.cache.value.as_double(),
+            k.cache_gain.value,
+            k.overlap.value - 1,
+            k.slowdown.value,
+            k.slowdown_time.value.value(),
+            k.choice_time.value.value(),
+            k.work_overlap.value - 1,
+            k.element_slowdown.value,
+            k.element_span.value.as_double()};
 }
 
 void set_values(ExpertKernel& k, const std::array<double, figures>& v) {
@@ -48,6 +60,8 @@ void set_values(ExpertKernel& k, const std::array<double, figures>& v) {
     k.slowdown_time.value = Seconds(std::clamp(v[11], 1e-9, 1.0));
     k.choice_time.value = Seconds(std::min(v[12], 1.0));
     k.work_overlap.value = std::clamp(1 + v[13], 1.0, 100.0);
+    k.element_slowdown.value = std::clamp(v[14], 0.0, 100.0);
+    k.element_span.value = Bytes(std::llround(std::clamp(v[15], 1.0, 1e15)));
 }
 
 // What Eigen's solver asks of a problem. x: logarithms of the figures over those of the start.
@@ -98,39 +112,6 @@ std::vector<double> weights_of(const std::vector<ExpertSample>& samples) {
     return weights;
 }
 
-const char* const vllm_old =
-    "vllm-project/vllm get_default_config (fused_moe.py) up to 0.14 at least: bf16 takes 16 x 32 x 64 for calls of no "
-    "more tokens than the rank has experts, else 64 x 64 x 32; block-wise fp8 64 x 128 x 128.";
-const char* const vllm_new =
-    "vllm-project/vllm get_default_config (fused_moe.py) of 2026: bf16 takes 16, 32, 64 or 128 rows up to 32, 96, 512 "
-    "or more tokens, with 64 columns and depth 128 up to 64 tokens, else 128 and 64; block-wise fp8 16 or 64 rows up "
-    "to "
-    "64 or more tokens, 128 x 128.";
-const char* const deep_gemm =
-    "deepseek-ai/DeepGEMM: grouped fp8 products in blocks of 128 rows, or 64 for few rows an expert; 128 columns, one "
-    "scale each 128 values of depth.";
-
-ExpertTile tile(std::int64_t rows, std::int64_t columns, std::int64_t depth) {
-    return {std::nullopt, std::nullopt, rows, columns, depth};
-}
-ExpertTile up_to(std::int64_t tokens, ExpertTile t) {
-    t.most_tokens = tokens;
-    return t;
-}
-ExpertTile up_to_an_expert(double tokens, ExpertTile t) {
-    t.most_tokens_an_expert = tokens;
-    return t;
-}
-
-ExpertKernel rule(std::vector<ExpertTile> tiles, const char* source, std::int64_t reread_rows) {
-    ExpertKernel k;
-    k.tiles = {std::move(tiles), source};
-    k.reread_rows = {reread_rows,
-                     "What the kernel computes of one expert with the same weights in the cache: its "
-                     "groups of blocks (GROUP_SIZE_M in vLLM's configurations) times their rows."};
-    return k;
-}
-
 std::vector<double> residual_quantiles(const ExpertKernel& k, const std::vector<ExpertSample>& samples) {
     std::vector<double> ratios;
     ratios.reserve(samples.size());
@@ -176,18 +157,6 @@ std::string model_shape(const ExpertRow& r) {
     return fmt::format("hidden {}, inner {}, top-{} of {}", r.hidden, r.inner, r.top_k, r.experts);
 }
 
-std::vector<ExpertKernel> tile_rules(const std::string& framework, Dtype dtype) {
-    if (framework == "vllm" && dtype == Dtype::bf16)
-        return {rule({up_to_an_expert(1, tile(16, 32, 64)), tile(64, 64, 32)}, vllm_old, 512),
-                rule({up_to(32, tile(16, 64, 128)), up_to(64, tile(32, 64, 128)), up_to(96, tile(32, 128, 64)),
-                      up_to(512, tile(64, 128, 64)), tile(128, 128, 64)},
-                     vllm_new, 2048)};
-    if (framework == "vllm")
-        return {rule({tile(64, 128, 128)}, vllm_old, 2048),
-                rule({up_to(64, tile(16, 128, 128)), tile(64, 128, 128)}, vllm_new, 2048)};
-    return {rule({tile(128, 128, 128)}, deep_gemm, 2048), rule({tile(64, 128, 128)}, deep_gemm, 2048)};
-}
-
 void set_starting_figures(ExpertKernel& k, const Profile& profile, double work_overlap) {
     const double memory = profile.memory_bandwidth.value.value();
     const double peak = profile.peak(k.dtype)->value.value();
@@ -196,7 +165,7 @@ void set_starting_figures(ExpertKernel& k, const Profile& profile, double work_o
     const std::string gpu = gpu_of(profile.name);
     const double cache = gpu == "L40S" ? 96e6 : gpu == "A100" ? 20e6 : 25e6;
     set_values(k, {22e-6, 0.11e-6, 0.25e-6, 0.4 * peak, 1.2 * peak, attained * memory, 0.66 * memory, cache, 0.5, 0.9,
-                   0.2, 3e-3, 1e-9, work_overlap - 1});
+                   0.2, 3e-3, 1e-9, work_overlap - 1, 0.07, 500e6});
 }
 
 ExpertKernel fit_expert_kernel(const ExpertKernel& start, const std::vector<ExpertSample>& samples) {
@@ -237,9 +206,11 @@ namespace {
 std::vector<ExpertKernel> starts(const std::string& name, const std::string& framework, Dtype dtype,
                                  const Profile& base) {
     std::vector<ExpertKernel> all;
-    for (ExpertKernel& start : tile_rules(framework, dtype)) {
+    for (const auto& rule : tile_rules(framework, dtype, gpu_of(base.name))) {
+        ExpertKernel start;
         start.name = name;
         start.dtype = dtype;
+        start.tiles = rule;
         for (const double work_overlap : {1.1, 1.9}) {
             set_starting_figures(start, base, work_overlap);
             all.push_back(start);

@@ -22,10 +22,7 @@ ExpertSample expert_sample(const ExpertRow& row, Seconds measured, std::uint64_t
 Seconds predict_sample(const ExpertKernel& kernel, const ExpertSample& sample);
 
 // That are fitted to the calls of a kernel.
-inline constexpr int expert_figures = 14;
-
-// Ways of choosing tiles that are known of the kernels of a framework, with their source; the first is the oldest.
-std::vector<ExpertKernel> tile_rules(const std::string& framework, Dtype dtype);
+inline constexpr int expert_figures = 16;
 
 // Where a fit starts, and what it is held to where the calls do not tell a figure: what is common to GPUs, by the
 // bandwidth and the peak rate of the profile. work_overlap: above 1.

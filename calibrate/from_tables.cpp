@@ -17,7 +17,6 @@
 namespace moesim {
 namespace {
 
-constexpr std::uint64_t fitted_draws = 4;
 // With fewer calls than this for each figure, figures stay as they are.
 constexpr std::size_t calls_a_figure = 2;
 
@@ -195,7 +194,7 @@ class Fit {
         std::vector<ExpertSample> samples;
         samples.reserve(rows.size());
         for (const Row& r : rows)
-            samples.push_back(expert_sample(std::get<ExpertRow>(r.row->call), r.row->measured, fitted_draws));
+            samples.push_back(expert_sample(std::get<ExpertRow>(r.row->call), r.row->measured, skewed_draws));
         const std::string framework = std::get<ExpertRow>(rows.front().row->call).framework;
         const std::string origin = described(rows);
         auto kernel = fitted_expert_kernel(name, framework, dtype, result_.profile, samples, origin, date_);
@@ -207,7 +206,7 @@ class Fit {
         kernel->row_rate.source = kernel->weight_rate.source = kernel->element_rate.source = source;
         kernel->cache.source = kernel->cache_gain.source = kernel->overlap.source = source;
         kernel->slowdown.source = kernel->slowdown_time.source = kernel->choice_time.source = source;
-        kernel->work_overlap.source = source;
+        kernel->work_overlap.source = kernel->element_slowdown.source = kernel->element_span.source = source;
         const FitRecord& f = *kernel->fit;
         const std::string held_out =
             f.held_out == 0 ? "all of one model shape, so none was held out"

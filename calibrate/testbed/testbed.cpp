@@ -17,6 +17,7 @@
 #include "calibrate/testbed/held_signals.hpp"
 #include "calibrate/testbed/launch.hpp"
 #include "calibrate/testbed/name_space.hpp"
+#include "config/json_text.hpp"
 #include "config/topology_import/read_topology.hpp"
 
 namespace moesim::testbed {
@@ -24,8 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t document_limit = std::size_t{64} << 20;
 
 void require_root(const char* command) {
     if (geteuid() != 0)
@@ -126,7 +125,7 @@ Json document_of(const fs::path& root, const std::string& name) {
     if (!fs::exists(folder / testbed_document))
         throw InputError(fmt::format("{}: found a testbed that is not whole; moesim testbed down --name {} removes it",
                                      folder.string(), name));
-    return Json::parse(read_file(folder / testbed_document, document_limit));
+    return Json::parse(read_file(folder / testbed_document, max_json_bytes));
 }
 
 void run(const Json& document, std::size_t ranks, const std::vector<std::string>& command) {

@@ -11,18 +11,20 @@ namespace {
 
 using Out = nlohmann::ordered_json;
 
-constexpr std::size_t most_kernels = 64, most_tiles = 16;
+constexpr std::size_t most_kernels = 64, most_tiles = 256;
 
 ExpertTile expert_tile(const JsonValue& value) {
-    const JsonObject o(value, {"most_tokens", "most_tokens_an_expert", "rows", "columns", "depth"});
+    const JsonObject o(
+        value, {"most_tokens", "most_tokens_an_expert", "experts", "inner", "rows", "columns", "depth", "group"});
     ExpertTile t;
     if (o["most_tokens"].present()) t.most_tokens = o["most_tokens"].integer(1, 1'000'000'000);
     if (o["most_tokens_an_expert"].present()) t.most_tokens_an_expert = o["most_tokens_an_expert"].number(1e-6, 1e9);
-    if (t.most_tokens && t.most_tokens_an_expert)
-        o["most_tokens_an_expert"].fail("nothing, since most_tokens is there");
+    if (o["experts"].present()) t.experts = o["experts"].integer(1, 65536);
+    if (o["inner"].present()) t.inner = o["inner"].integer(1, 1'000'000);
     t.rows = o["rows"].integer(1, 4096);
     t.columns = o["columns"].integer(1, 4096);
     t.depth = o["depth"].integer(1, 4096);
+    t.group = o["group"].integer(1, 4096);
     return t;
 }
 
@@ -32,25 +34,26 @@ Sourced<std::vector<ExpertTile>> expert_tiles(const JsonValue& value) {
     const auto all = o["value"].elements(1, most_tiles);
     for (const JsonValue& element : all) {
         tiles.value.push_back(expert_tile(element));
-        const bool bounded = tiles.value.back().most_tokens || tiles.value.back().most_tokens_an_expert;
+        const bool bounded = tiles.value.back().bounded();
         const bool last = tiles.value.size() == all.size();
-        if (last && bounded) element.fail("no bound on the tokens of the last tile: it is for all calls that are left");
+        if (last && bounded) element.fail("no bound on the last tile: it is for all calls that are left");
         if (!last && !bounded)
-            element.fail("most_tokens or most_tokens_an_expert: only the last tile is for all calls that are left");
+            element.fail("a bound, such as most_tokens: only the last tile is for all calls that are left");
     }
     return tiles;
 }
 
 ExpertKernel expert_kernel(const JsonValue& value) {
-    const JsonObject o(value, {"name", "dtype", "tiles", "reread_rows", "launch", "step", "far_step", "tile_rate",
-                               "row_rate", "weight_rate", "element_rate", "choice_time", "cache", "cache_gain",
-                               "slowdown", "slowdown_time", "work_overlap", "overlap", "fit"});
+    const JsonObject o(
+        value,
+        {"name",       "dtype",       "tiles",         "launch",           "step",         "far_step",    "tile_rate",
+         "row_rate",   "weight_rate", "element_rate",  "element_slowdown", "element_span", "choice_time", "cache",
+         "cache_gain", "slowdown",    "slowdown_time", "work_overlap",     "overlap",      "fit"});
     ExpertKernel k;
     k.name = o["name"].line();
     if (k.name == roofline_kernel) o["name"].fail("another name, since that is what the roofline is called");
     k.dtype = static_cast<Dtype>(o["dtype"].choice({"bf16", "fp8"}));
     k.tiles = expert_tiles(o["tiles"]);
-    k.reread_rows = sourced_count(o["reread_rows"]);
     k.launch = sourced_time(o["launch"]);
     k.step = sourced_time(o["step"]);
     k.far_step = sourced_time(o["far_step"]);
@@ -58,6 +61,8 @@ ExpertKernel expert_kernel(const JsonValue& value) {
     k.row_rate = sourced_flop_rate(o["row_rate"]);
     k.weight_rate = sourced_bandwidth(o["weight_rate"]);
     k.element_rate = sourced_bandwidth(o["element_rate"]);
+    k.element_slowdown = sourced_number(o["element_slowdown"], 0, 100);
+    k.element_span = sourced_size(o["element_span"], 1);
     k.choice_time = sourced_time(o["choice_time"]);
     k.cache = sourced_size(o["cache"], 1);
     k.cache_gain = sourced_number(o["cache_gain"], 0, 1000);
@@ -74,7 +79,9 @@ Out to_json(const ExpertTile& t) {
     Out j = Out::object();
     if (t.most_tokens) j["most_tokens"] = *t.most_tokens;
     if (t.most_tokens_an_expert) j["most_tokens_an_expert"] = *t.most_tokens_an_expert;
-    j["rows"] = t.rows, j["columns"] = t.columns, j["depth"] = t.depth;
+    if (t.experts) j["experts"] = *t.experts;
+    if (t.inner) j["inner"] = *t.inner;
+    j["rows"] = t.rows, j["columns"] = t.columns, j["depth"] = t.depth, j["group"] = t.group;
     return j;
 }
 
@@ -84,7 +91,6 @@ Out to_json(const ExpertKernel& k) {
     Out j = {{"name", k.name},
              {"dtype", name(k.dtype)},
              {"tiles", {{"value", std::move(tiles)}, {"source", k.tiles.source}}},
-             {"reread_rows", to_json(k.reread_rows)},
              {"launch", to_json(k.launch)},
              {"step", to_json(k.step)},
              {"far_step", to_json(k.far_step)},
@@ -92,6 +98,8 @@ Out to_json(const ExpertKernel& k) {
              {"row_rate", to_json(k.row_rate)},
              {"weight_rate", to_json(k.weight_rate)},
              {"element_rate", to_json(k.element_rate)},
+             {"element_slowdown", to_json(k.element_slowdown)},
+             {"element_span", to_json(k.element_span)},
              {"choice_time", to_json(k.choice_time)},
              {"cache", to_json(k.cache)},
              {"cache_gain", to_json(k.cache_gain)},

@@ -20,11 +20,15 @@ struct JsonValue;
 inline constexpr const char* roofline_kernel = "roofline";
 
 // The piece of the output that one multiprocessor works on at a time, and for which calls the kernel takes it: those
-// of at most so many tokens, or at most so many tokens for each expert of the rank; nothing: all that are left.
+// for which all that is there holds. With nothing of it: all that are left.
 struct ExpertTile {
     std::optional<std::int64_t> most_tokens;
-    std::optional<double> most_tokens_an_expert;
+    std::optional<double> most_tokens_an_expert;    // of the rank
+    std::optional<std::int64_t> experts, inner;     // exactly so many on the rank, so wide: tiles tuned for a shape
     std::int64_t rows = 0, columns = 0, depth = 0;  // of the output, and of the inner loop's step
+    std::int64_t group =
+        1;  // tiles below each other that are computed while the weights to their right stay in the cache
+    [[nodiscard]] bool bounded() const { return most_tokens || most_tokens_an_expert || experts || inner; }
     bool operator==(const ExpertTile&) const = default;
 };
 
@@ -32,7 +36,6 @@ struct ExpertKernel {
     std::string name;  // "vllm-bf16"
     Dtype dtype = Dtype::bf16;
     Sourced<std::vector<ExpertTile>> tiles;  // the first that applies
-    Sourced<std::int64_t> reread_rows;       // of an expert, after which its weights are read once more
     Sourced<Seconds> launch;                 // of all kernels of a call
     Sourced<Seconds> step;                   // of a tile's inner loop, alone on the GPU, on data in the cache ...
     Sourced<Seconds> far_step;               // ... and this much more where the data has to come from memory
@@ -40,6 +43,8 @@ struct ExpertKernel {
     Sourced<FlopsPerSecond> row_rate;        // at which the rows in them pass, on top of that
     Sourced<BytesPerSecond> weight_rate;     // at which weights come from memory
     Sourced<BytesPerSecond> element_rate;    // of what is done element by element
+    Sourced<double> element_slowdown;        // with large buffers that takes up to 1 + this ...
+    Sourced<Bytes> element_span;             // ... half of it where they are so large
     Sourced<Seconds> choice_time;            // of each token's choice, however wide: sorting choices by expert
     Sourced<Bytes> cache;                    // a working set of which half has to come from memory
     Sourced<double> cache_gain;              // the cache is faster than memory by 1 + this

@@ -89,7 +89,8 @@ struct StragglerSpec {
     RankId rank;
     double speed = 1;
     Seconds from;
-    std::optional<Seconds> until;  // nothing: to the end
+    std::optional<Seconds> until;                                                        // nothing: to the end
+    [[nodiscard]] bool passes() const { return from > Seconds{} || until.has_value(); }  // only for a while
     bool operator==(const StragglerSpec&) const = default;
 };
 

@@ -172,7 +172,7 @@ void check_stragglers_on_shared_cores(const JsonValue& value, const Scenario& s)
     for (const SharedCoresSpec& shared : s.shared_cores) sharing.insert(shared.ranks.begin(), shared.ranks.end());
     for (std::size_t i = 0; i < s.stragglers.size(); ++i) {
         const StragglerSpec& slow = s.stragglers[i];
-        if ((slow.from > Seconds{} || slow.until) && sharing.count(slow.rank) != 0)
+        if (slow.passes() && sharing.count(slow.rank) != 0)
             value.element(i).fail_with(
                 fmt::format("a slowdown for a while of rank {}, which shares cores", slow.rank.value()),
                 "one from the start to the end, or a rank without shared_cores");

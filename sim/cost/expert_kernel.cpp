@@ -16,18 +16,18 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 
 // What both products share.
 struct Sums {
-    double rows = 0, padded_rows = 0, readings = 0;  // of weights: how often one expert's are read, summed up
+    double rows = 0, padded_rows = 0, again = 0;  // how often an expert's weights are read once more, summed up
     std::int64_t active = 0;
 };
 
-Sums sums_of(const ExpertKernel& k, const ExpertTile& tile, std::span<const std::int64_t> rows) {
+Sums sums_of(const ExpertTile& tile, std::span<const std::int64_t> rows) {
     Sums s;
     for (const std::int64_t r : rows) {
         if (r == 0) continue;
         ++s.active;
         s.rows += real(r);
         s.padded_rows += real(ceil_div(r, tile.rows) * tile.rows);
-        s.readings += real(ceil_div(r, k.reread_rows.value));
+        s.again += real(ceil_div(r, tile.group * tile.rows) - 1);
     }
     return s;
 }
@@ -38,6 +38,14 @@ double from_memory(double bytes, const ExpertKernel& k) {
     return std::isinf(excess) ? 1 : excess / (1 + excess);
 }
 
+// What a tile's products take, over those of the tiles that the rates are of.
+double reading(const ExpertTile& tile) {
+    return 0.2 + 0.8 * std::min(1.0, 32.0 / real(tile.rows) + 32.0 / real(tile.columns));
+}
+
+// 1 at 0, 1 + most far beyond 1.
+double slower(double most, double at) { return 1 + most * (std::isinf(at) ? 1 : at / (1 + at)); }
+
 double norm(double a, double b, double p) {
     const double largest = std::max(a, b);
     return largest == 0 ? 0 : largest * std::pow(std::pow(a / largest, p) + std::pow(b / largest, p), 1 / p);
@@ -45,17 +53,18 @@ double norm(double a, double b, double p) {
 
 }  // namespace
 
-const ExpertTile& expert_tile(const ExpertKernel& kernel, std::int64_t tokens, std::int64_t experts) {
+const ExpertTile& expert_tile(const ExpertKernel& kernel, const ExpertCall& call) {
     const auto& tiles = kernel.tiles.value;
     return *std::find_if(tiles.begin(), tiles.end() - 1, [&](const ExpertTile& t) {
-        if (t.most_tokens) return tokens <= *t.most_tokens;
-        return real(tokens) <= t.most_tokens_an_expert.value_or(0) * real(experts);
+        return (!t.most_tokens || call.tokens <= *t.most_tokens) &&
+               (!t.most_tokens_an_expert || real(call.tokens) <= *t.most_tokens_an_expert * real(call.experts)) &&
+               (!t.experts || call.experts == *t.experts) && (!t.inner || call.inner == *t.inner);
     });
 }
 
 Seconds expert_kernel_time(const ExpertKernel& k, const ExpertCall& call) {
-    const ExpertTile& tile = expert_tile(k, call.tokens, call.experts);
-    const Sums s = sums_of(k, tile, call.rows);
+    const ExpertTile& tile = expert_tile(k, call);
+    const Sums s = sums_of(tile, call.rows);
     const double elements = std::max(call.element_rows, s.rows);
     if (elements == 0) return {};
     const std::int64_t wide_columns = (call.gated ? 2 : 1) * call.inner;
@@ -66,26 +75,30 @@ Seconds expert_kernel_time(const ExpertKernel& k, const ExpertCall& call) {
                                activation_bytes * (s.rows * (wide + hidden) + elements * inner);
     const double far = from_memory(working_set, k), slowness = far + (1 - far) / (1 + k.cache_gain.value);
 
+    const double read = reading(tile);
     const auto alone = [&](std::int64_t n, std::int64_t depth) {
         const double area =
             2.0 * real(ceil_div(n, tile.columns) * tile.columns) * real(ceil_div(depth, tile.depth) * tile.depth);
-        return area * (s.padded_rows / k.tile_rate.value.value() + s.rows / k.row_rate.value.value());
+        return area * (s.padded_rows * read / k.tile_rate.value.value() + s.rows / k.row_rate.value.value());
     };
     const double lasting =
         (alone(wide_columns, call.hidden) + alone(call.hidden, call.inner)) / k.slowdown_time.value.value();
-    const double slowdown = 1 + k.slowdown.value * (std::isinf(lasting) ? 1 : lasting / (1 + lasting));
+    const double slowdown = slower(k.slowdown.value * read, lasting);
     const auto product = [&](std::int64_t n, std::int64_t depth) {
         const double waiting =
             real(ceil_div(depth, tile.depth)) * (k.step.value.value() + k.far_step.value.value() * far);
-        const double bytes =
-            real(n) * real(depth) * value * s.readings + s.rows * (real(depth) * value + real(n) * activation_bytes);
+        const double weights = real(n) * real(depth) * value;
+        const double bytes = weights * (real(s.active) + from_memory(weights, k) * s.again) +
+                             s.rows * (real(depth) * value + real(n) * activation_bytes);
         const double memory = bytes * slowness / k.weight_rate.value.value();
         return norm(waiting, norm(slowdown * alone(n, depth), memory, k.work_overlap.value), k.overlap.value);
     };
     const double products = s.active == 0 ? 0 : product(wide_columns, call.hidden) + product(call.hidden, call.inner);
     const double element_bytes = elements * (2 * wide + inner + 2 * hidden) * activation_bytes;
-    return k.launch.value + Seconds(products + elements * k.choice_time.value.value() +
-                                    element_bytes * slowness / k.element_rate.value.value());
+    const double span = buffer / k.element_span.value.as_double();
+    const double passing =
+        element_bytes * slowness * slower(k.element_slowdown.value, span * span) / k.element_rate.value.value();
+    return k.launch.value + Seconds(products + elements * k.choice_time.value.value() + passing);
 }
 
 }  // namespace moesim

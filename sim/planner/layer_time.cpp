@@ -54,7 +54,7 @@ double mean_speed(const StragglerSpec& s, Seconds begin, Seconds end) {
 
 void LayerTimeModel::slow_down() {
     Seconds one_layer;
-    const auto passes = [](const StragglerSpec& s) { return s.from > Seconds{} || s.until; };
+    const auto passes = [](const StragglerSpec& s) { return s.passes(); };
     Matrix<std::uint32_t> in_blocks(layers(), experts());
     for (std::size_t e = 0; e < experts() && layers() > 0; ++e)
         in_blocks(0, e) = static_cast<std::uint32_t>(e * positions() / experts());

@@ -19,10 +19,12 @@ struct Draw {
     ExpertKernel kernel() {
         ExpertKernel k = round_kernel();
         // As kernels choose: tiles grow with the tokens, and inner loops get no shorter. Widths are whole depths of all
-        // of them, as models' are: a smaller depth would round others up by less.
-        k.tiles.value = {
-            {std::nullopt, between(0.5, 4), 16, 64, 64}, {whole(200, 2000), {}, 64, 64, 64}, {{}, {}, 128, 64, 32}};
-        k.reread_rows.value = whole(128, 4096);
+        // of them, as models' are: a smaller depth would round others up by less. Groups have as many rows, and tiles
+        // read as many operands.
+        const std::int64_t group = whole(1, 16);
+        k.tiles.value = {{{}, between(0.5, 4), {}, {}, 16, 64, 64, 8 * group},
+                         {whole(200, 2000), {}, {}, {}, 64, 64, 64, 2 * group},
+                         {{}, {}, {}, {}, 128, 32, 32, group}};
         k.launch.value = Seconds(between(1e-6, 1e-4));
         k.step.value = Seconds(between(1e-8, 1e-6)), k.far_step.value = Seconds(between(1e-8, 1e-6));
         k.tile_rate.value = FlopsPerSecond(between(1e13, 1e15)), k.row_rate.value = FlopsPerSecond(between(1e13, 1e16));
@@ -30,6 +32,7 @@ struct Draw {
         k.element_rate.value = BytesPerSecond(between(5e11, 5e12));
         k.cache.value = Bytes(whole(1e6, 1e8)), k.cache_gain.value = between(0.01, 5);
         k.slowdown.value = between(0.01, 1), k.slowdown_time.value = Seconds(between(1e-5, 1e-1));
+        k.element_slowdown.value = between(0.01, 1), k.element_span.value = Bytes(whole(1e6, 1e9));
         k.choice_time.value = Seconds(between(1e-10, 1e-8));
         k.work_overlap.value = between(1, 8), k.overlap.value = between(1, 8);
         return k;

@@ -9,12 +9,11 @@
 namespace {
 
 // What misses its bar, by machine, operation and what was held out; moesim_held_out prints by how much.
-//   A100: shapes that vLLM has tuned tiles for (Mixtral on 8 ranks, DeepSeek-V3 on 32) are 1.2 to 2 times as fast.
-//   L40S: DeepSeek-V3 takes 0.3 ms longer on up to 64 ranks than on 128, for the same loads; weights are read again for
-//     each tile of rows in some calls and not in others, which no law of tokens that never falls has.
+//   L40S: DeepSeek-V3 takes 0.3 ms longer on up to 64 ranks than on 128, for the same loads; bf16 has two shapes, of
+//   which
+//     one alone is ever in the cache, and tells nothing of it to the other.
 //   sglang: even prefills read fewer experts than they have rows for.
 const std::set<std::string> known = {
-    "a100-sxm: experts vllm-bf16, power law: model shapes in turn, fit to skewed loads",
     "h100-sxm: experts sglang-context-fp8, power law: all skewed loads",
     "l40s: experts vllm-bf16, balanced: model shapes in turn",
     "l40s: experts vllm-bf16, power law: all skewed loads",
@@ -44,10 +43,10 @@ TEST_CASE("fits to experts stay as near to held-out rows as they were", "[reprod
     };
     constexpr Reached reached[] = {{"h100-sxm", "experts vllm-bf16, balanced", 0.04, 0.11},
                                    {"h100-sxm", "experts vllm-bf16, power law", 0.045, 0.125},
-                                   {"h100-sxm", "experts vllm-fp8, balanced", 0.035, 0.115},
+                                   {"h100-sxm", "experts vllm-fp8, balanced", 0.035, 0.12},
                                    {"h100-sxm", "experts vllm-fp8, power law", 0.035, 0.095},
-                                   {"a100-sxm", "experts vllm-bf16, power law", 0.09, 0.25},
-                                   {"l40s", "experts vllm-bf16, balanced", 0.10, 0.42}};
+                                   {"a100-sxm", "experts vllm-bf16, power law", 0.06, 0.15},
+                                   {"l40s", "experts vllm-bf16, balanced", 0.09, 0.30}};
     const auto report = moesim::held_out_report(moesim::test::measured_calls());
     if (report.empty()) return;
     for (const Reached& r : reached) {

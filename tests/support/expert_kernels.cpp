@@ -6,8 +6,9 @@ ExpertKernel round_kernel() {
     const std::string by = "a test";
     ExpertKernel k;
     k.name = "round";
-    k.tiles = {{{std::nullopt, std::nullopt, 4, 4, 2}}, by};
-    k.reread_rows = {4, by};
+    ExpertTile tile;
+    tile.rows = tile.columns = 4, tile.depth = 2;
+    k.tiles = {{tile}, by};
     k.launch = {Seconds(5e-6), by};
     k.step = {Seconds(1e-6), by};
     k.far_step = {Seconds(2e-6), by};
@@ -16,6 +17,8 @@ ExpertKernel round_kernel() {
     k.weight_rate = k.element_rate = {BytesPerSecond(1e9), by};
     k.cache = {Bytes(1), by};
     k.cache_gain = {3, by};
+    k.element_slowdown = {0, by};
+    k.element_span = {Bytes(1), by};
     k.choice_time = {Seconds(0), by};
     k.slowdown = {0, by};
     k.slowdown_time = {Seconds(1e-3), by};

@@ -78,7 +78,7 @@ std::vector<SharedCoresSpec> random_shared_cores(RandomStream& random, const std
     for (std::int64_t rank = random.below(2); rank < ranks; rank += 1 + random.below(2)) {
         const RankId id(static_cast<std::size_t>(rank));
         if (std::none_of(stragglers.begin(), stragglers.end(),
-                         [&](const auto& slow) { return slow.rank == id && (slow.from > Seconds{} || slow.until); }))
+                         [&](const auto& slow) { return slow.rank == id && slow.passes(); }))
             s.ranks.push_back(id);
     }
     if (s.ranks.size() < 2 || random.below(3) > 0) return {};

@@ -23,14 +23,14 @@ const std::string header =
 // Times of a kernel of round figures near those of an H100, for two model shapes.
 std::string made_up_table() {
     ExpertKernel k = round_kernel();
-    k.tiles.value = {{std::nullopt, std::nullopt, 64, 128, 128}};
+    k.tiles.value = {{{}, {}, {}, {}, 64, 128, 128, 32}};
     k.dtype = Dtype::fp8;
-    k.reread_rows.value = 2048;
     k.launch.value = Seconds(30e-6), k.step.value = Seconds(1e-7), k.far_step.value = Seconds(3e-7);
     k.tile_rate.value = FlopsPerSecond(9e14), k.row_rate.value = FlopsPerSecond(2e15);
     k.weight_rate.value = BytesPerSecond(2.9e12), k.element_rate.value = BytesPerSecond(2e12);
     k.cache.value = Bytes(25'000'000), k.cache_gain.value = 0.5, k.overlap.value = 2, k.slowdown.value = 0.1;
     k.slowdown_time.value = Seconds(3e-3), k.choice_time.value = Seconds(1e-9), k.work_overlap.value = 2;
+    k.element_slowdown.value = 0.05, k.element_span.value = Bytes(500'000'000);
     std::string text = header;
     for (const bool wide : {false, true})
         for (const std::int64_t ranks : {1, 4, 8})
@@ -58,7 +58,7 @@ TEST_CASE("a profile is fitted to a table and held against it", "[calibrate]") {
     const auto fitted = run_process({"calibrate", "--from", table, "-o", profile, "--date", "2026-11-23"});
     INFO(fitted.err);
     REQUIRE(fitted.exit_code == 0);
-    CHECK(fitted.out.find("14 figures fitted to 42 calls") != std::string::npos);
+    CHECK(fitted.out.find("16 figures fitted to 42 calls") != std::string::npos);
     const auto written = nlohmann::json::parse(slurp(profile));
     CHECK(written["experts"]["stage"]["fp8"] == "vllm-fp8");
     const auto& kernel = written["experts"]["kernels"].back();
